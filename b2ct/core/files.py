@@ -1,0 +1,80 @@
+"""Files that are whole or absent: temporary file beside the target, fsync, rename."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from b2ct.core.errors import B2ctError
+
+_REMEDY = {
+    errno.ENOSPC: "free some space or write to another disk with -o",
+    errno.EDQUOT: "free some space or write to another disk with -o",
+    errno.EROFS: "the file system is read-only: choose another folder with -o",
+    errno.EACCES: "choose a folder that you may write to with -o",
+    errno.EPERM: "choose a folder that you may write to with -o",
+    errno.ENOENT: "create the folder first, or correct the path",
+    errno.ENOTDIR: "a part of the path is a file, not a folder: correct the path",
+    errno.EISDIR: "this is a folder: give a file name",
+    errno.EFBIG: "this file system cannot hold a file of that size",
+}
+
+
+def explain(err: OSError, doing: str) -> B2ctError:
+    """An operating-system error as one line with its remedy; `doing` is what was tried."""
+    reason = (err.strerror or str(err)).lower()
+    return B2ctError(f"cannot {doing}: {reason}", hint=_REMEDY.get(err.errno or 0, ""))
+
+
+@contextmanager
+def atomic(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
+    """Open a file for writing that takes its final name only when the block ends well.
+
+    The bytes go to a hidden temporary file in the same folder; it is synced and renamed at the
+    end, and removed when anything goes wrong, Ctrl-C included. Raises B2ctError for what the
+    operating system refuses.
+    """
+    path = path.absolute()
+    temporary: Path | None = None
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "Is a directory")
+        handle, name = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.name[:200]}.", suffix=".part"
+        )
+        temporary = Path(name)
+        with os.fdopen(handle, "w+b") as raw:
+            yield cast("BinaryIO", raw)
+            raw.flush()
+            os.fchmod(raw.fileno(), mode)
+            os.fsync(raw.fileno())
+        temporary.replace(path)
+        temporary = None
+        _sync_folder(path.parent)
+    except OSError as err:
+        raise explain(err, f"write {path}") from err
+    finally:
+        if temporary is not None:
+            with suppress(OSError):
+                temporary.unlink()
+
+
+def write(path: Path, data: bytes | str, *, mode: int = 0o644) -> None:
+    """Write a small file atomically. Raises B2ctError for what the operating system refuses."""
+    with atomic(path, mode=mode) as out:
+        out.write(data.encode() if isinstance(data, str) else data)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename durable; a few file systems cannot sync a folder, which is no error."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

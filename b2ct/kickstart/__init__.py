@@ -1,0 +1,1 @@
+"""Site and node in, kickstart text out."""

@@ -1,0 +1,127 @@
+"""Site, roles and node in; the text of a kickstart out. Pure: nothing is read but templates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from b2ct.core.errors import B2ctError
+from b2ct.kickstart import compose, quoting
+from b2ct.site import catalogue
+from b2ct.site.catalogue import Role
+from b2ct.site.model import Node, Site
+
+
+@dataclass(frozen=True)
+class InstallSource:
+    """Where the installer takes its packages from."""
+
+    kind: Literal["network", "medium"]
+    url: str = ""
+    """Install tree, for `network`."""
+    repositories: tuple[tuple[str, str], ...] = ()
+    """Further (name, URL) pairs; for `medium` the paths of the medium's own repositories."""
+
+
+@dataclass(frozen=True)
+class Kickstart:
+    """A rendered kickstart."""
+
+    name: str
+    """File name without folder, such as `hypervisor.ks`."""
+    title: str
+    """What a boot menu calls it."""
+    text: str
+
+
+def network_source(site: Site, release: str) -> InstallSource:
+    """The install tree on the network: the site's mirror, or the catalogue's.
+
+    Raises B2ctError where neither has one.
+    """
+    row = catalogue.media(site.distribution, release)
+    url = site.release.mirror or row.install_url
+    if not url:
+        raise B2ctError(
+            f"{row.title} has no public install tree",
+            hint="say `release: {mirror: URL}` in site.yaml, or use a DVD image as --source",
+        )
+    own = tuple(site.release.repositories.items())
+    return InstallSource("network", url, own or (() if site.release.mirror else row.repositories))
+
+
+def render(
+    site: Site,
+    *,
+    roles: Sequence[Role],
+    node: str | None = None,
+    release: str | None = None,
+    source: InstallSource | None = None,
+    secrets: Mapping[str, str] | None = None,
+) -> Kickstart:
+    """Render one kickstart that serves the given roles, or one node of the site.
+
+    With several roles the machine recognises itself by MAC or serial number at boot, else asks.
+    `secrets` holds what may be carried: `root_password_hash` (crypt) and, where the site insists,
+    `oneadmin_password`. Raises B2ctError for a node or release that does not exist.
+    """
+    key = release or site.release.version
+    row = catalogue.release(key)
+    only = _known(site, node) if node else None
+    served = (only.role,) if only else tuple(dict.fromkeys(roles))
+    if not served:
+        raise B2ctError("no role is given", hint="name one with --role, or a node with --node")
+    values: dict[str, Any] = {
+        "site": site,
+        "release": row,
+        "media": catalogue.media(site.distribution, key),
+        "one": catalogue.opennebula(site.opennebula_version),
+        "source": source or network_source(site, key),
+        "secrets": dict(secrets or {}),
+        "roles": served,
+        "nodes": (only,) if only else site.with_role(*served),
+        "node": only,
+        "control": next(iter(site.with_role(Role.CONTROL, Role.SINGLE)), None),
+        "hypervisors": site.with_role(Role.HYPERVISOR, Role.SINGLE),
+        "Role": Role,
+    }
+    name, title = _naming(served, only)
+    return Kickstart(name, title, _text(title, served, values))
+
+
+def _known(site: Site, name: str) -> Node:
+    found = site.node(name)
+    if found is None:
+        names = ", ".join(node.name for node in site.nodes) or "none"
+        raise B2ctError(f"the site has no node '{name}'", hint=f"its nodes are: {names}")
+    return found
+
+
+def _naming(roles: tuple[Role, ...], node: Node | None) -> tuple[str, str]:
+    if node:
+        return f"{node.name}.ks", f"{node.name} ({node.role.value})"
+    if len(roles) == 1:
+        return f"{roles[0].value}.ks", f"{roles[0].value} node"
+    return "auto.ks", "find out by MAC address"
+
+
+def _text(title: str, roles: tuple[Role, ...], values: Mapping[str, Any]) -> str:
+    """One role: its body stands in the file. Several: %pre writes the body of the one it finds."""
+    rendered = {
+        role: [
+            compose.parts(name, index, {**values, "role": role})
+            for index, name in enumerate(compose.concerns(role), start=1)
+        ]
+        for role in roles
+    }
+    pre = [p.pre for p in next(iter(rendered.values())) if p.pre]
+    head = f"# B2CT kickstart: {quoting.comment(title)}\n"
+    if len(roles) == 1:
+        return f"{head}\n{compose.pre_section(pre)}\n{compose.body(rendered[roles[0]])}"
+    choose = [
+        f'if [ "$B2CT_ROLE" = {quoting.sh(role.value)} ]; then\n'
+        f"{quoting.here_document(compose.body(rendered[role]), quoting.Safe('/tmp/b2ct/body.ks'))}fi\n"
+        for role in roles
+    ]
+    return f"{head}\n{compose.pre_section([*pre, *choose])}\n%include /tmp/b2ct/body.ks\n"

@@ -1,0 +1,1 @@
+"""Installer ISO in; remastered ISO, USB image and boot test out."""

@@ -1,0 +1,166 @@
+"""A kernel and its modules for the practice installer: given, installed, or downloaded.
+
+Nothing is installed: a package is downloaded by the distribution's own tool and unpacked into the
+cache folder.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from b2ct.core.errors import B2ctError
+from b2ct.core.run import find_tool, run
+
+from .modules import WANTED, index
+
+DEBIAN_KERNEL = "linux-image-amd64"
+EL_KERNEL = ("kernel-core", "kernel-modules-core", "kernel-modules")
+DOWNLOAD_TIMEOUT = 900.0
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A bootable kernel image and the folder of its modules (`/lib/modules/RELEASE`)."""
+
+    image: Path
+    modules: Path
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: `$XDG_CACHE_HOME/b2ct`, else `~/.cache/b2ct`."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "b2ct"
+
+
+def find(
+    image: Path | None = None, modules: Path | None = None, *, cache: Path | None = None
+) -> Kernel:
+    """The kernel to practise with.
+
+    In this order: the one given; an installed one that is readable and has the drivers; the
+    distribution's package, unpacked into the cache. Raises B2ctError when there is none, saying
+    what to do.
+    """
+    if image is not None:
+        return _given(image, modules)
+    if modules is not None:
+        raise B2ctError("--modules without --kernel", hint="give both, they belong together")
+    return _installed() or _downloaded(cache or cache_folder())
+
+
+def _given(image: Path, modules: Path | None) -> Kernel:
+    if not image.is_file() or not os.access(image, os.R_OK):
+        raise B2ctError(f"the kernel {image} cannot be read", hint="give a readable vmlinuz")
+    if b"HdrS" not in _head(image):
+        raise B2ctError(f"{image} is not an x86 Linux kernel", hint="give a vmlinuz (bzImage)")
+    folder = modules or Path("/lib/modules") / image.name.partition("-")[2]
+    lacking = missing_drivers(folder)
+    if lacking:
+        raise B2ctError(
+            f"the modules folder {folder} lacks {', '.join(lacking)}",
+            hint="give the folder that belongs to this kernel with --modules",
+        )
+    return Kernel(image, folder)
+
+
+def _head(image: Path) -> bytes:
+    """The first sector pair, where the x86 boot protocol puts its signature (offset 0x202)."""
+    with image.open("rb") as file:
+        return file.read(1024)
+
+
+def missing_drivers(folder: Path) -> list[str]:
+    """The drivers that the practice installer needs and this folder lacks."""
+    if not folder.is_dir():
+        return [name for name, _ in WANTED]
+    known = index(folder)
+    return [name for name, _ in WANTED if name not in known.files and name not in known.builtin]
+
+
+def _version(path: Path) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", path.name))
+
+
+def _installed() -> Kernel | None:
+    """The newest kernel under /boot (or /lib/modules/*/vmlinuz, where EL keeps it)."""
+    for folder in sorted(Path("/lib/modules").glob("*"), key=_version, reverse=True):
+        for image in (Path("/boot") / f"vmlinuz-{folder.name}", folder / "vmlinuz"):
+            if image.is_file() and os.access(image, os.R_OK) and not missing_drivers(folder):
+                return Kernel(image, folder)
+    return None
+
+
+def _unpacked(folder: Path) -> Kernel | None:
+    for modules in sorted(folder.glob("**/lib/modules/*"), key=_version, reverse=True):
+        for image in (
+            modules.parents[2] / "boot" / f"vmlinuz-{modules.name}",
+            modules.parents[3] / "boot" / f"vmlinuz-{modules.name}",
+            modules / "vmlinuz",
+        ):
+            if image.is_file() and not missing_drivers(modules):
+                return Kernel(image, modules)
+    return None
+
+
+def _downloaded(cache: Path) -> Kernel:
+    folder = cache / "practice-kernel"
+    kept = _unpacked(folder)
+    if kept is not None:
+        return kept
+    ways: dict[str, Callable[[Path], None]] = {"apt-get": _from_debian, "dnf": _from_el}
+    tool = next((name for name in ways if find_tool(name)), None)
+    if tool is None:
+        raise B2ctError(
+            "no kernel to practise with: none under /boot is readable and has its modules",
+            hint="give one with --kernel FILE and --modules DIR",
+        )
+    work = folder.with_name(f".{folder.name}.{os.getpid()}")
+    shutil.rmtree(work, ignore_errors=True)
+    try:
+        work.mkdir(parents=True)
+        ways[tool](work)
+        for package in [*work.glob("*.deb"), *work.glob("*.rpm")]:
+            package.unlink()
+        if _unpacked(work) is None:
+            raise B2ctError(
+                f"what {tool} downloaded is not a kernel with the drivers that are needed",
+                hint="give a kernel with --kernel FILE and --modules DIR",
+            )
+        if not folder.exists():
+            work.rename(folder)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    found = _unpacked(folder)
+    assert found is not None  # noqa: S101 - it was there a line ago
+    return found
+
+
+def _from_debian(work: Path) -> None:
+    """Download the kernel package that the metapackage depends on; unpack without installing."""
+    hint = f"run `apt-get update`, or install {DEBIAN_KERNEL}, or give --kernel and --modules"
+    depends = run(["apt-cache", "depends", DEBIAN_KERNEL], hint=hint).stdout
+    names = re.findall(r"Depends: (linux-image-\S+)", depends)
+    if not names:
+        raise B2ctError(f"apt knows no package {DEBIAN_KERNEL}", hint=hint)
+    # apt's sandbox user cannot write into a private folder; the download needs no sandbox.
+    argv = ["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", names[0]]
+    run(argv, cwd=work, timeout=DOWNLOAD_TIMEOUT, hint=hint)
+    for package in work.glob("*.deb"):
+        run(["dpkg-deb", "-x", package, work])
+
+
+def _from_el(work: Path) -> None:
+    """Download the kernel's packages with dnf; unpack without installing."""
+    hint = "install kernel-core and kernel-modules, or give --kernel and --modules"
+    argv = ["dnf", "-q", "download", "--destdir", str(work), *EL_KERNEL]
+    run(argv, timeout=DOWNLOAD_TIMEOUT, hint=hint)
+    for package in work.glob("*.rpm"):
+        archive = work / f"{package.name}.cpio"
+        run(["sh", "-c", 'rpm2cpio "$1" >"$2"', "sh", package, archive])
+        run(["cpio", "-idmu", "--quiet"], stdin=archive.read_bytes(), cwd=work)
+        archive.unlink()

@@ -1,0 +1,351 @@
+"""What varies by release, distribution and OpenNebula version: rows, and one function to pick each.
+
+Sources: the distributions' published trees, Anaconda's and lorax's release branches, OpenNebula's
+platform notes. Adding a release or a version is adding a row here; no other code asks which
+release it is, only what the row says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from b2ct.core.errors import B2ctError
+
+
+class Role(StrEnum):
+    """What a machine is for."""
+
+    CONTROL = "control"
+    HYPERVISOR = "hypervisor"
+    SINGLE = "single"
+
+
+class Distribution(StrEnum):
+    """The rebuild of Enterprise Linux."""
+
+    CENTOS = "centos"
+    STREAM = "centos-stream"
+    ALMALINUX = "almalinux"
+    ROCKY = "rocky"
+    RHEL = "rhel"
+
+
+@dataclass(frozen=True)
+class Release:
+    """One major release of Enterprise Linux, as far as installing it differs."""
+
+    key: str
+    major: int
+    pykickstart: str
+    """The version name of pykickstart's handler, the oracle of the tests."""
+    ks_argument: str
+    """The kernel argument that names the kickstart."""
+    prefixed_arguments: bool
+    """Installer arguments are spelled `inst.` (EL7 and later)."""
+    init: str
+    """`systemd` or `sysv`."""
+    bridge_in_kickstart: bool
+    """The `network` command knows --bridgeslaves; else ifcfg files are written in %post."""
+    vlan_in_kickstart: bool
+    """The `network` command knows --interfacename and VLAN on bonds."""
+    ssh_key_command: bool
+    """The kickstart command `sshkey` exists."""
+    reqpart: bool
+    """The kickstart command `reqpart` exists."""
+    firewall: str
+    """`firewalld` or `iptables`."""
+    time_service: str
+    """`chronyd` or `ntpd`."""
+    package_tool: str
+    """`dnf` or `yum`."""
+    selinux_tools: str
+    """The package that holds semanage."""
+    extra_repository: str
+    """The repository id that EPEL needs enabled: `crb`, `powertools` or none."""
+    host_key_type: str
+    """The SSH key type for keys made at first boot."""
+    opennebula: tuple[str, ...]
+    """OpenNebula versions that install on it, the default first."""
+    distributions: tuple[Distribution, ...]
+    """Distributions that published it, the default first."""
+    end_of_life: str = ""
+    """The year in which updates ended, empty while it is maintained."""
+
+
+_AR = (Distribution.ALMALINUX, Distribution.ROCKY, Distribution.STREAM, Distribution.RHEL)
+
+RELEASES: Mapping[str, Release] = MappingProxyType(
+    {
+        row.key: row
+        for row in (
+            Release(
+                "el6", 6, "RHEL6", "ks", False, "sysv", False, False, False, False,
+                "iptables", "ntpd", "yum", "policycoreutils-python", "", "rsa",
+                ("4.14",), (Distribution.CENTOS, Distribution.RHEL), "2020",
+            ),
+            Release(
+                "el7", 7, "RHEL7", "inst.ks", True, "systemd", True, True, True, True,
+                "firewalld", "chronyd", "yum", "policycoreutils-python", "", "ed25519",
+                ("5.12", "5.8", "5.6", "5.4"), (Distribution.CENTOS, Distribution.RHEL), "2024",
+            ),
+            Release(
+                "el8", 8, "RHEL8", "inst.ks", True, "systemd", True, True, True, True,
+                "firewalld", "chronyd", "dnf", "policycoreutils-python-utils", "powertools",
+                "ed25519", ("6.10", "5.12"),
+                (Distribution.ALMALINUX, Distribution.ROCKY, Distribution.CENTOS, Distribution.RHEL),
+            ),
+            Release(
+                "el9", 9, "RHEL9", "inst.ks", True, "systemd", True, True, True, True,
+                "firewalld", "chronyd", "dnf", "policycoreutils-python-utils", "crb",
+                "ed25519", ("6.10", "7.4", "7.2", "7.0"), _AR,
+            ),
+            Release(
+                "el10", 10, "RHEL10", "inst.ks", True, "systemd", True, True, True, True,
+                "firewalld", "chronyd", "dnf", "policycoreutils-python-utils", "crb",
+                "ed25519", ("7.4", "7.2", "7.0"), _AR,
+            ),
+        )
+    }
+)  # fmt: skip
+DEFAULT_RELEASE = "el9"
+
+
+@dataclass(frozen=True)
+class Media:
+    """Where a distribution keeps one release: installer image, packages, and who signs them."""
+
+    distribution: Distribution
+    release: str
+    title: str
+    iso: str
+    """URL of the netinstall image; empty where there is no public one."""
+    checksum: str
+    """URL of the checksum file, empty where there is none."""
+    checksum_signature: str
+    """`clear` (the checksum file is clearsigned), a URL of a detached one, or empty: unsigned."""
+    install_url: str
+    """Kickstart `url --url`: the tree with the base packages."""
+    repositories: tuple[tuple[str, str], ...]
+    """Further (name, URL) pairs of the distribution that an installation needs."""
+    key_url: str
+    key_files: tuple[str, ...]
+    """Names under which hosts keep the key (/etc/pki/rpm-gpg, distribution-gpg-keys)."""
+    fingerprint: str
+    """Of the signing key; empty: not known, and then said to be unpinned."""
+    volume_ids: tuple[str, ...]
+    """Prefixes by which an image of it is recognised."""
+
+
+def _alma(major: int, fingerprint: str) -> Media:
+    base = f"https://repo.almalinux.org/almalinux/{major}"
+    isos = f"{base}/isos/x86_64"
+    return Media(
+        Distribution.ALMALINUX, f"el{major}", f"AlmaLinux {major}",
+        f"{isos}/AlmaLinux-{major}-latest-x86_64-boot.iso", f"{isos}/CHECKSUM", "clear",
+        f"{base}/BaseOS/x86_64/os/", (("AppStream", f"{base}/AppStream/x86_64/os/"),),
+        f"https://repo.almalinux.org/almalinux/RPM-GPG-KEY-AlmaLinux-{major}",
+        (f"RPM-GPG-KEY-AlmaLinux-{major}",), fingerprint, (f"AlmaLinux-{major}",),
+    )  # fmt: skip
+
+
+def _rocky(major: int, fingerprint: str) -> Media:
+    base = f"https://download.rockylinux.org/pub/rocky/{major}"
+    isos = f"{base}/isos/x86_64"
+    key = "RPM-GPG-KEY-rockyofficial" if major == 8 else f"RPM-GPG-KEY-Rocky-{major}"
+    return Media(
+        Distribution.ROCKY, f"el{major}", f"Rocky Linux {major}",
+        f"{isos}/Rocky-{major}-latest-x86_64-boot.iso", f"{isos}/CHECKSUM",
+        f"{isos}/CHECKSUM.asc",
+        f"{base}/BaseOS/x86_64/os/", (("AppStream", f"{base}/AppStream/x86_64/os/"),),
+        f"https://download.rockylinux.org/pub/rocky/{key}", (key,), fingerprint,
+        (f"Rocky-{major}",),
+    )  # fmt: skip
+
+
+def _stream(major: int) -> Media:
+    base = f"https://mirror.stream.centos.org/{major}-stream"
+    iso = f"{base}/BaseOS/x86_64/iso/CentOS-Stream-{major}-latest-x86_64-boot.iso"
+    key = "RPM-GPG-KEY-centosofficial"
+    return Media(
+        Distribution.STREAM, f"el{major}", f"CentOS Stream {major}", iso, f"{iso}.SHA256SUM", "",
+        f"{base}/BaseOS/x86_64/os/", (("AppStream", f"{base}/AppStream/x86_64/os/"),),
+        f"https://www.centos.org/keys/{key}", (key,),
+        # The facts name this key for Stream 8 and 9 only; Stream 10's is not known here.
+        "99DB70FAE1D7CE227FB6488205B555B38483C65D" if major == 9 else "",
+        (f"CentOS-Stream-{major}",),
+    )  # fmt: skip
+
+
+def _centos(release: str, path: str, image: str, fingerprint: str, ids: tuple[str, ...]) -> Media:
+    base = f"http://vault.centos.org/{path}"
+    isos = f"{base}/isos/x86_64"
+    key = f"RPM-GPG-KEY-CentOS-{release[2:]}"
+    return Media(
+        Distribution.CENTOS, release, f"CentOS {path}", f"{isos}/{image}",
+        f"{isos}/sha256sum.txt.asc", "clear", f"{base}/os/x86_64/",
+        (("updates", f"{base}/updates/x86_64/"),),
+        f"https://www.centos.org/keys/{key}", (key,), fingerprint, ids,
+    )  # fmt: skip
+
+
+def _rhel(major: int) -> Media:
+    return Media(
+        Distribution.RHEL, f"el{major}", f"Red Hat Enterprise Linux {major}", "", "", "", "", (),
+        "", ("RPM-GPG-KEY-redhat-release",), "567E347AD0044ADE55BA8A5F199E2F91FD431D51",
+        (f"RHEL-{major}", f"RHEL_{major}"),
+    )  # fmt: skip
+
+
+MEDIA: Mapping[tuple[Distribution, str], Media] = MappingProxyType(
+    {
+        (row.distribution, row.release): row
+        for row in (
+            _centos(
+                "el6", "6.10", "CentOS-6.10-x86_64-netinstall.iso",
+                "C1DAC52D1664E8A4386DBA430946FCA2C105B9DE", ("CentOS_6", "CentOS 6"),
+            ),
+            _centos(
+                "el7", "7.9.2009", "CentOS-7-x86_64-NetInstall-2009.iso",
+                "6341AB2753D78A78A7C27BB124C6A8A7F4A80EB5", ("CentOS 7",),
+            ),
+            Media(
+                Distribution.CENTOS, "el8", "CentOS 8",
+                "http://vault.centos.org/8.5.2111/isos/x86_64/CentOS-8.5.2111-x86_64-boot.iso",
+                "http://vault.centos.org/8.5.2111/isos/x86_64/CHECKSUM.asc", "clear",
+                "http://vault.centos.org/8.5.2111/BaseOS/x86_64/os/",
+                (("AppStream", "http://vault.centos.org/8.5.2111/AppStream/x86_64/os/"),),
+                "https://www.centos.org/keys/RPM-GPG-KEY-CentOS-Official",
+                ("RPM-GPG-KEY-centosofficial", "RPM-GPG-KEY-CentOS-Official"),
+                "99DB70FAE1D7CE227FB6488205B555B38483C65D", ("CentOS-8",),
+            ),
+            _alma(8, "5E9B8F5617B5066CE92057C3488FCF7C3ABB34F8"),
+            _alma(9, "BF18AC2876178908D6E71267D36CB86CB86B3716"),
+            _alma(10, "EE6DB7B98F5BF5EDD9DA0DE5DEE5C11CC2A1E572"),
+            _rocky(8, "7051C470A929F454CEBE37B715AF5DAC6D745A60"),
+            _rocky(9, "21CB256AE16FC54C6E652949702D426D350D275D"),
+            _rocky(10, "FC226859C0860BF0DDB95B085B106C736FEDFC85"),
+            _stream(9),
+            _stream(10),
+            *(_rhel(major) for major in (6, 7, 8, 9, 10)),
+        )
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class OpenNebula:
+    """One OpenNebula version line, as far as installing it differs."""
+
+    version: str
+    repository: str
+    """baseurl; `{family}`, `{major}` are filled in: AlmaLinux or RedHat, and 9."""
+    key_url: str
+    fingerprint: str
+    """Of the repository's signing key; empty where it is not known or nothing is signed."""
+    signed: bool
+    frontend: tuple[str, ...]
+    node: tuple[str, ...]
+    services: tuple[str, ...]
+    gui_port: int
+    monitor: tuple[str, ...]
+    """Protocols of port 4124, by which nodes report."""
+    node_needs_private_key: bool
+    """Before 5.12 every node needs oneadmin's private key, not only the public one."""
+    onegate_host_key: str
+    """The key of /etc/one/onegate-server.conf that says where it listens."""
+
+
+_SUNSTONE = ("opennebula", "opennebula-sunstone")
+_FIREEDGE = ("opennebula", "opennebula-fireedge", "opennebula-gate", "opennebula-flow")
+_KEY2 = "https://downloads.opennebula.io/repo/repo2.key"
+_FPR2 = "0B2D385C7C9304B11A0367B905A05927906DC27C"
+_OLD = ("opennebula-server", "opennebula-sunstone", "opennebula-ruby")
+_GATE = (*_OLD, "opennebula-gate", "opennebula-flow")
+_NODE = ("opennebula-node-kvm",)
+
+
+def _five(version: str) -> OpenNebula:
+    return OpenNebula(
+        version, f"https://downloads.opennebula.org/repo/{version}/CentOS/{{major}}/x86_64",
+        "https://downloads.opennebula.org/repo/repo.key", "", True, _GATE, _NODE,
+        (*_SUNSTONE, "opennebula-gate", "opennebula-flow"), 9869, ("udp",), True, "host",
+    )  # fmt: skip
+
+
+def _modern(version: str, more: tuple[str, ...], onegate: str) -> OpenNebula:
+    return OpenNebula(
+        version, f"https://downloads.opennebula.io/repo/{version}/{{family}}/{{major}}/x86_64",
+        _KEY2, _FPR2, True, (*_FIREEDGE, *more), _NODE, _FIREEDGE, 2616, ("tcp", "udp"), False,
+        onegate,
+    )  # fmt: skip
+
+
+OPENNEBULA: Mapping[str, OpenNebula] = MappingProxyType(
+    {
+        row.version: row
+        for row in (
+            OpenNebula(
+                "4.14", "http://downloads.opennebula.org/repo/4.14/CentOS/6/x86_64", "", "", False,
+                _OLD, _NODE, _SUNSTONE, 9869, ("udp",), True, "host",
+            ),
+            _five("5.4"),
+            _five("5.6"),
+            _five("5.8"),
+            OpenNebula(
+                "5.12", "https://downloads.opennebula.io/repo/5.12/CentOS/{major}/x86_64",
+                _KEY2, _FPR2, True, (*_GATE, "opennebula-rubygems"), _NODE,
+                (*_SUNSTONE, "opennebula-gate", "opennebula-flow"), 9869, ("tcp", "udp"), False,
+                "host",
+            ),
+            _modern("6.10", (), "host"),
+            _modern("7.0", (), "host"),
+            _modern("7.2", ("opennebula-form",), "host"),
+            _modern("7.4", ("opennebula-form", "opennebula-ks"), "server"),
+        )
+    }
+)  # fmt: skip
+
+EPEL_FINGERPRINTS: Mapping[str, str] = MappingProxyType(
+    {
+        "el6": "8C3BE96AF2309184DA5C0DAE3B49DF2A0608B895",
+        "el7": "91E97D7C4A5E96F17F3E888F6A2FAEA2352C64E5",
+        "el8": "94E279EB8D8F25B21810ADF121EA45AB2F86D6A1",
+        "el9": "FF8AD1344597106ECE813B918A3872BF3228467C",
+        "el10": "7D8D15CBFC4E62688591FB2633D98517E37ED158",
+    }
+)
+
+
+def release(key: str) -> Release:
+    """The row of a release. Raises B2ctError for one that the catalogue does not know."""
+    try:
+        return RELEASES[key]
+    except KeyError:
+        raise B2ctError(
+            f"unknown release '{key}'", hint=f"the catalogue knows {', '.join(RELEASES)}"
+        ) from None
+
+
+def media(distribution: Distribution, key: str) -> Media:
+    """The row of a distribution's release. Raises B2ctError when there was never such a one."""
+    try:
+        return MEDIA[distribution, key]
+    except KeyError:
+        which = ", ".join(d.value for d, r in MEDIA if r == key)
+        raise B2ctError(
+            f"there is no {distribution.value} {key}", hint=f"{key} exists as {which}"
+        ) from None
+
+
+def opennebula(version: str) -> OpenNebula:
+    """The row of an OpenNebula version. Raises B2ctError for one the catalogue does not know."""
+    try:
+        return OPENNEBULA[version]
+    except KeyError:
+        raise B2ctError(
+            f"unknown OpenNebula version '{version}'",
+            hint=f"the catalogue knows {', '.join(OPENNEBULA)}",
+        ) from None
