@@ -73,6 +73,45 @@ class Release:
     """Distributions that published it, the default first."""
     end_of_life: str = ""
     """The year in which updates ended, empty while it is maintained."""
+    rocci: bool = False
+    """The historical rOCCI server installs on it."""
+    unknown_ssh_keys: tuple[str, ...] = ()
+    """Prefixes of SSH key types that its sshd is too old for (5.3 on EL6, 7.4, 8.0 on EL8)."""
+    epel: str = ""
+    """baseurl of EPEL; the archive where EPEL has ended."""
+    epel_key: str = ""
+    """URL of EPEL's signing key; its fingerprint is in EPEL_FINGERPRINTS."""
+    database: tuple[str, str] = ("mariadb-server", "mariadb")
+    """The package and the service of MariaDB (MySQL on EL6)."""
+    time_package: str = "chrony"
+    collapsed_forwarding: bool = True
+    """Its squid knows `collapsed_forwarding` (squid 3.5 and later; it is not in 3.1)."""
+    certificate_principals: bool = True
+    """ssh-keygen -n names principals and authorized_keys knows principals="..." (OpenSSH 5.6)."""
+    node_packages: tuple[str, ...] = ()
+    """Packages that a hypervisor of this release needs besides OpenNebula's own dependencies."""
+    first_stage_reads_text: bool = False
+    """The installer's first stage reads language, keyboard and source from the kickstart's text,
+    and asks for what it lacks, before %pre runs (EL6's loader)."""
+    unattended: tuple[str, ...] = ()
+    """Further kickstart commands without which its installer stops and asks."""
+    ntp_command: str = "timesource"
+    """Where a kickstart names time servers: `timesource`, `ntpservers` (of `timezone`) or none."""
+    eula: bool = True
+    """The kickstart command `eula` exists."""
+    addons: bool = True
+    """Its installer has add-ons, among them the one that reserves memory for kdump."""
+    boot_drive: bool = True
+    """The command `bootloader` knows --boot-drive; else --driveorder."""
+    bridge_ports: tuple[str, ...] = ("nic",)
+    """What --bridgeslaves may name for its installer to make a working bridge: `nic`, `bond`."""
+    network_files: str = "ifcfg"
+    """Files that configure its network: `ifcfg` or NetworkManager's `keyfile`."""
+
+    @property
+    def epel_fingerprint(self) -> str:
+        """Of the key that signs its EPEL."""
+        return EPEL_FINGERPRINTS[self.key]
 
 
 _AR = (Distribution.ALMALINUX, Distribution.ROCKY, Distribution.STREAM, Distribution.RHEL)
@@ -85,27 +124,54 @@ RELEASES: Mapping[str, Release] = MappingProxyType(
                 "el6", 6, "RHEL6", "ks", False, "sysv", False, False, False, False,
                 "iptables", "ntpd", "yum", "policycoreutils-python", "", "rsa",
                 ("4.14",), (Distribution.CENTOS, Distribution.RHEL), "2020",
+                rocci=True, unknown_ssh_keys=("ssh-ed25519", "sk-"),
+                epel="https://archives.fedoraproject.org/pub/archive/epel/6/x86_64/",
+                epel_key="https://archives.fedoraproject.org/pub/archive/epel/RPM-GPG-KEY-EPEL-6",
+                database=("mysql-server", "mysqld"), time_package="ntp",
+                # Red Hat's OpenSSH 5.3 has certificates since 6.5 (RHEL 6 Deployment Guide, 14.3),
+                # but spells principals otherwise, so none are used.
+                collapsed_forwarding=False, certificate_principals=False,
+                first_stage_reads_text=True, unattended=("unsupported_hardware",), ntp_command="",
+                eula=False, addons=False, boot_drive=False, bridge_ports=(),
             ),
             Release(
                 "el7", 7, "RHEL7", "inst.ks", True, "systemd", True, True, True, True,
                 "firewalld", "chronyd", "yum", "policycoreutils-python", "", "ed25519",
                 ("5.12", "5.8", "5.6", "5.4"), (Distribution.CENTOS, Distribution.RHEL), "2024",
+                rocci=True, unknown_ssh_keys=("sk-",),
+                epel="https://archives.fedoraproject.org/pub/archive/epel/7/x86_64/",
+                epel_key="https://archives.fedoraproject.org/pub/archive/epel/RPM-GPG-KEY-EPEL-7",
+                ntp_command="ntpservers",
             ),
             Release(
                 "el8", 8, "RHEL8", "inst.ks", True, "systemd", True, True, True, True,
                 "firewalld", "chronyd", "dnf", "policycoreutils-python-utils", "powertools",
                 "ed25519", ("6.10", "5.12"),
-                (Distribution.ALMALINUX, Distribution.ROCKY, Distribution.CENTOS, Distribution.RHEL),
+                (
+                    Distribution.ALMALINUX, Distribution.ROCKY, Distribution.CENTOS,
+                    Distribution.RHEL,
+                ),
+                unknown_ssh_keys=("sk-",),
+                epel="https://dl.fedoraproject.org/pub/epel/8/Everything/x86_64/",
+                epel_key="https://dl.fedoraproject.org/pub/epel/RPM-GPG-KEY-EPEL-8",
+                ntp_command="ntpservers",
             ),
             Release(
                 "el9", 9, "RHEL9", "inst.ks", True, "systemd", True, True, True, True,
                 "firewalld", "chronyd", "dnf", "policycoreutils-python-utils", "crb",
                 "ed25519", ("6.10", "7.4", "7.2", "7.0"), _AR,
+                epel="https://dl.fedoraproject.org/pub/epel/9/Everything/x86_64/",
+                epel_key="https://dl.fedoraproject.org/pub/epel/RPM-GPG-KEY-EPEL-9",
+                bridge_ports=("nic", "bond"), network_files="keyfile",
             ),
             Release(
                 "el10", 10, "RHEL10", "inst.ks", True, "systemd", True, True, True, True,
                 "firewalld", "chronyd", "dnf", "policycoreutils-python-utils", "crb",
                 "ed25519", ("7.4", "7.2", "7.0"), _AR,
+                epel="https://dl.fedoraproject.org/pub/epel/10/Everything/x86_64/",
+                epel_key="https://dl.fedoraproject.org/pub/epel/RPM-GPG-KEY-EPEL-10",
+                bridge_ports=("nic", "bond"), network_files="keyfile",
+                node_packages=("kernel-modules-extra",),
             ),
         )
     }
@@ -137,6 +203,11 @@ class Media:
     """Of the signing key; empty: not known, and then said to be unpinned."""
     volume_ids: tuple[str, ...]
     """Prefixes by which an image of it is recognised."""
+
+    @property
+    def frozen(self) -> bool:
+        """It lives on in an archive only; its own repository files name mirrors that are gone."""
+        return "vault.centos.org" in self.install_url
 
 
 def _alma(major: int, fingerprint: str) -> Media:
@@ -216,7 +287,10 @@ MEDIA: Mapping[tuple[Distribution, str], Media] = MappingProxyType(
                 "http://vault.centos.org/8.5.2111/isos/x86_64/CentOS-8.5.2111-x86_64-boot.iso",
                 "http://vault.centos.org/8.5.2111/isos/x86_64/CHECKSUM.asc", "clear",
                 "http://vault.centos.org/8.5.2111/BaseOS/x86_64/os/",
-                (("AppStream", "http://vault.centos.org/8.5.2111/AppStream/x86_64/os/"),),
+                (
+                    ("AppStream", "http://vault.centos.org/8.5.2111/AppStream/x86_64/os/"),
+                    ("PowerTools", "http://vault.centos.org/8.5.2111/PowerTools/x86_64/os/"),
+                ),
                 "https://www.centos.org/keys/RPM-GPG-KEY-CentOS-Official",
                 ("RPM-GPG-KEY-centosofficial", "RPM-GPG-KEY-CentOS-Official"),
                 "99DB70FAE1D7CE227FB6488205B555B38483C65D", ("CentOS-8",),
@@ -256,6 +330,17 @@ class OpenNebula:
     """Before 5.12 every node needs oneadmin's private key, not only the public one."""
     onegate_host_key: str
     """The key of /etc/one/onegate-server.conf that says where it listens."""
+    libvirt: str = "monolithic"
+    """`monolithic`: libvirtd alone, without socket activation (OpenNebula's platform notes for
+    EL9, and the only kind before it); `modular`: virtqemud and its companions."""
+    ssh_driver: str = "ssh"
+    """TM_MAD of datastores on each machine's own disk."""
+    lvm_driver: str = "fs_lvm_ssh"
+    """TM_MAD of LVM datastores; `fs_lvm` needs the image datastore on a shared file system."""
+    ceph_system: bool = True
+    """The system datastore may live in Ceph, too."""
+    grpc_port: int = 0
+    """Port of the gRPC API, 0 where there is none."""
 
 
 _SUNSTONE = ("opennebula", "opennebula-sunstone")
@@ -272,14 +357,23 @@ def _five(version: str) -> OpenNebula:
         version, f"https://downloads.opennebula.org/repo/{version}/CentOS/{{major}}/x86_64",
         "https://downloads.opennebula.org/repo/repo.key", "", True, _GATE, _NODE,
         (*_SUNSTONE, "opennebula-gate", "opennebula-flow"), 9869, ("udp",), True, "host",
+        lvm_driver="fs_lvm",
     )  # fmt: skip
 
 
-def _modern(version: str, more: tuple[str, ...], onegate: str) -> OpenNebula:
+def _modern(
+    version: str,
+    more: tuple[str, ...] = (),
+    *,
+    onegate: str = "host",
+    libvirt: str = "monolithic",
+    driver: str = "local",
+    grpc: int = 0,
+) -> OpenNebula:
     return OpenNebula(
         version, f"https://downloads.opennebula.io/repo/{version}/{{family}}/{{major}}/x86_64",
         _KEY2, _FPR2, True, (*_FIREEDGE, *more), _NODE, _FIREEDGE, 2616, ("tcp", "udp"), False,
-        onegate,
+        onegate, libvirt=libvirt, ssh_driver=driver, grpc_port=grpc,
     )  # fmt: skip
 
 
@@ -290,6 +384,7 @@ OPENNEBULA: Mapping[str, OpenNebula] = MappingProxyType(
             OpenNebula(
                 "4.14", "http://downloads.opennebula.org/repo/4.14/CentOS/6/x86_64", "", "", False,
                 _OLD, _NODE, _SUNSTONE, 9869, ("udp",), True, "host",
+                lvm_driver="fs_lvm", ceph_system=False,
             ),
             _five("5.4"),
             _five("5.6"),
@@ -298,12 +393,15 @@ OPENNEBULA: Mapping[str, OpenNebula] = MappingProxyType(
                 "5.12", "https://downloads.opennebula.io/repo/5.12/CentOS/{major}/x86_64",
                 _KEY2, _FPR2, True, (*_GATE, "opennebula-rubygems"), _NODE,
                 (*_SUNSTONE, "opennebula-gate", "opennebula-flow"), 9869, ("tcp", "udp"), False,
-                "host",
+                "host", lvm_driver="fs_lvm",
             ),
-            _modern("6.10", (), "host"),
-            _modern("7.0", (), "host"),
-            _modern("7.2", ("opennebula-form",), "host"),
-            _modern("7.4", ("opennebula-form", "opennebula-ks"), "server"),
+            _modern("6.10", driver="ssh"),
+            _modern("7.0"),
+            _modern("7.2", ("opennebula-form",), libvirt="modular", grpc=2634),
+            _modern(
+                "7.4", ("opennebula-form", "opennebula-ks"), onegate="bind", libvirt="modular",
+                grpc=2634,
+            ),
         )
     }
 )  # fmt: skip

@@ -18,6 +18,8 @@ from b2ct.site.types import (
     Cidr,
     CvmfsRepository,
     Domain,
+    EnvName,
+    Fingerprint,
     Host,
     HostName,
     Identifier,
@@ -27,14 +29,23 @@ from b2ct.site.types import (
     Locale,
     LocalPath,
     Mac,
+    OneOf,
     Package,
+    SerialConsole,
+    Sha256,
     Size,
     SshKey,
     Timezone,
     Url,
+    Uuid,
 )
 
 GIB = 2**30
+
+ReleaseKey = Annotated[str, OneOf(tuple(catalogue.RELEASES), "a release that the catalogue knows")]
+OpenNebulaKey = Annotated[
+    str, OneOf(tuple(catalogue.OPENNEBULA), "an OpenNebula version that the catalogue knows")
+]
 
 
 class Model(BaseModel):
@@ -61,9 +72,7 @@ class SiteInfo(Model):
 class ReleaseChoice(Model):
     """Which Enterprise Linux is installed, and from where."""
 
-    version: Literal["el6", "el7", "el8", "el9", "el10"] = Field(
-        "el9", description="Major release."
-    )
+    version: ReleaseKey = Field(catalogue.DEFAULT_RELEASE, description="Major release.")
     distribution: Distribution | None = Field(
         None, description="Which rebuild. Left out: the release's first in the catalogue."
     )
@@ -76,12 +85,9 @@ class ReleaseChoice(Model):
         description="Further repositories by name: needed for RHEL, which has no public ones.",
     )
     iso: Url | None = Field(None, description="Netinstall image instead of the catalogue's.")
-    iso_sha256: str | None = Field(
-        None, pattern="^[0-9a-fA-F]{64}$", description="SHA-256 of that image."
-    )
-    signing_key: str | None = Field(
+    iso_sha256: Sha256 | None = Field(None, description="SHA-256 of that image.")
+    signing_key: Fingerprint | None = Field(
         None,
-        pattern="^[0-9A-F]{40}$",
         description="Fingerprint of the key that signs the images, where the catalogue has none.",
     )
 
@@ -96,7 +102,7 @@ class CloudApi(StrEnum):
 class OpenNebulaChoice(Model):
     """Which OpenNebula is installed."""
 
-    version: str | None = Field(
+    version: OpenNebulaKey | None = Field(
         None,
         description="Version line such as 6.10. Left out: the release's first in the catalogue.",
     )
@@ -168,7 +174,11 @@ class Disk(Model):
 
     serial: Line | None = Field(None, description="Serial number as `lsblk -o SERIAL` shows it.")
     wwn: Line | None = Field(None, description="World wide name.")
-    path: AbsolutePath | None = Field(None, description="A /dev/disk/by-path/... name.")
+    path: AbsolutePath | None = Field(
+        None,
+        description="A name that stays, below /dev/disk/by-path/ or by-id/.",
+        examples=["/dev/disk/by-path/pci-0000:00:1f.2-ata-1"],
+    )
     model: Line | None = Field(None, description="Model; more than one such disk: asked.")
     min_size: Size | None = Field(None, description="At least this large.")
     max_size: Size | None = Field(None, description="At most this large.")
@@ -205,13 +215,13 @@ class Node(Model):
 class Ssh(Model):
     """Datastores on each machine's own disk, images copied over ssh."""
 
-    type: Literal["ssh", "local"] = "ssh"
+    type: Literal["ssh", "local"] = Field("ssh", description="On each machine's own disk.")
 
 
 class Nfs(Model):
     """Datastores on an NFS export."""
 
-    type: Literal["nfs"]
+    type: Literal["nfs"] = Field(description="On an NFS export.")
     server: Host = Field(description="NFS server.")
     export: AbsolutePath = Field(description="Exported path; it must belong to 9869:9869.")
     version: Literal["3", "4", "4.1", "4.2"] = Field("4.2", description="NFS version.")
@@ -221,22 +231,18 @@ class Nfs(Model):
 class Lvm(Model):
     """VM disks as logical volumes on shared block storage."""
 
-    type: Literal["lvm"]
-    system_datastore: int = Field(
-        0, ge=0, description="ID of the system datastore: VG vg-one-<id>."
-    )
+    type: Literal["lvm"] = Field(description="On shared block storage.")
+    system_datastore: int = Field(0, ge=0, description="ID of the system datastore: VG vg-one-ID.")
 
 
 class Ceph(Model):
     """Datastores in a Ceph pool."""
 
-    type: Literal["ceph"]
+    type: Literal["ceph"] = Field(description="In a Ceph pool.")
     monitors: tuple[Host, ...] = Field(min_length=1, description="Ceph monitors.")
     pool: Identifier = Field("one", description="Pool.")
     user: Identifier = Field("libvirt", description="Ceph user, without `client.`.")
-    secret_uuid: Annotated[str, Field(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")] = (
-        Field(description="UUID of the libvirt secret that holds the user's key.")
-    )
+    secret_uuid: Uuid = Field(description="UUID of the libvirt secret that holds the user's key.")
 
 
 Storage = Annotated[Ssh | Nfs | Lvm | Ceph, Field(discriminator="type")]
@@ -311,15 +317,15 @@ class Secret(Model):
 
     generate: Literal[True] | None = Field(None, description="Made on the machine at first boot.")
     file: LocalPath | None = Field(None, description="First line of this file.")
-    env: Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$")] | None = Field(
-        None, description="Environment variable."
-    )
+    env: EnvName | None = Field(None, description="Environment variable.")
     command: tuple[Line, ...] | None = Field(
         None, min_length=1, description="First line that this command (a list of words) prints."
     )
     on_medium: bool = Field(
         False,
-        description="Accept that a secret needed in the clear is readable by whoever finds the medium.",
+        description=(
+            "Accept that a secret needed in the clear is readable by whoever finds the medium."
+        ),
     )
 
     @model_validator(mode="after")
@@ -329,7 +335,9 @@ class Secret(Model):
         return self
 
 
-SecretRef = Annotated[Secret, BeforeValidator(_secret)]
+SecretRef = Annotated[
+    Secret, BeforeValidator(_secret, json_schema_input_type=Literal["generate"] | Secret)
+]
 
 
 class Secrets(Model):
@@ -351,15 +359,23 @@ class Packages(Model):
     control: tuple[Package, ...] = Field((), description="On control nodes.")
     hypervisor: tuple[Package, ...] = Field((), description="On hypervisors.")
 
+    def of(self, role: Role) -> tuple[str, ...]:
+        """Those of a machine with this role; a leading `-` means: leave it out."""
+        control = () if role is Role.HYPERVISOR else self.control
+        hypervisor = () if role is Role.CONTROL else self.hypervisor
+        return tuple(dict.fromkeys((*self.all, *control, *hypervisor)))
+
 
 class Installer(Model):
     """How the installation medium behaves."""
 
     source: Literal["auto", "network", "medium"] = Field(
         "auto",
-        description="Where packages come from. `auto`: the medium if it has them, else the network.",
+        description=(
+            "Where packages come from. `auto`: the medium if it has them, else the network."
+        ),
     )
-    serial_console: Annotated[str, Field(pattern=r"^ttyS[0-9](,[0-9]{4,6})?$")] | None = Field(
+    serial_console: SerialConsole | None = Field(
         None, description="Also use this serial console, such as ttyS0,115200."
     )
     timeout: int = Field(

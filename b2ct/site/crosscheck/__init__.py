@@ -1,0 +1,40 @@
+"""What single values cannot tell: findings on the site as a whole. Pure; only what cannot work.
+
+What works but is probably not meant is advice (b2ct.site.advice), not a finding.
+"""
+
+from __future__ import annotations
+
+from b2ct.site.crosscheck import networks, nodes, software
+from b2ct.site.finding import Finding
+from b2ct.site.model import Site
+from b2ct.site.redact import Path
+
+
+def problems(site: Site) -> list[Finding]:
+    """Everything that cannot work, each with its path in the file."""
+    return [
+        *networks.findings(site),
+        *nodes.findings(site),
+        *software.findings(site),
+    ]
+
+
+def bears_without(path: Path) -> bool:
+    """Whether leaving the value at `path` out can only take findings away, never add one.
+
+    The loader cross-checks a site with wrong values only if all of them are of this kind, so
+    that one mistake is not reported as two.
+    """
+    match path:
+        case ("site" | "cvmfs" | "admins" | "packages" | "installer", str() | int(), *_):
+            return True
+        case ("networks", _, "gateway" | "dns" | "mtu" | "bridge"):
+            return True
+        case ("nodes", int(), "serial" | "host_key" | "disk"):
+            return True
+        case ("nodes", int(), "interfaces", int(), "address" | "mac"):
+            return True
+        case ("squid", "port" | "clients" | "destinations"):
+            return True
+    return False
