@@ -1,0 +1,131 @@
+"""The whole of `b2ct iso`: site, installer image and wishes in; the image and its account out."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from b2ct.core.console import byte_progress
+from b2ct.core.errors import B2ctError
+from b2ct.media import medium, remaster
+from b2ct.media.installer import Installer, inspect
+from b2ct.site.catalogue import Role
+from b2ct.site.model import Site
+
+
+@dataclass(frozen=True)
+class IsoRequest:
+    """What the user asked for."""
+
+    site: Site
+    roles: tuple[Role, ...]
+    nodes: tuple[str, ...] = ()
+    secrets: dict[str, str] = field(default_factory=dict, repr=False)
+    output: Path | None = None
+    force: bool = False
+    serial: str | None = None
+    sha256: bool = False
+    dry_run: bool = False
+
+    def check(self) -> None:
+        """Refuse, before anything is downloaded, what cannot work. Raises B2ctError."""
+        if not self.roles and not self.nodes:
+            raise B2ctError(
+                "an installer needs a role or a node",
+                hint="name one with --role control|hypervisor|single, or --node NAME",
+            )
+        if self.output and self.output.exists() and not self.output.is_dir() and not self.force:
+            raise B2ctError(
+                f"{self.output} exists already", hint="name another file with -o, or add --force"
+            )
+
+
+@dataclass(frozen=True)
+class IsoMade:
+    """What was done, or with `written` None would be done."""
+
+    installer: Installer
+    medium: medium.Medium
+    output: Path
+    written: remaster.Written | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The account for programs."""
+        image = self.written
+        return {
+            "output": str(self.output),
+            "written": image is not None,
+            "size": image.size if image else None,
+            "sha256": image.sha256 if image else None,
+            "media_check_md5": image.md5 if image else None,
+            "source": str(self.installer.path),
+            "release": self.installer.release,
+            "distribution": self.installer.distribution,
+            "volume_id": self.installer.volume_id,
+            "packages_from": self.medium.source.kind,
+            "assumed": list(self.medium.assumed),
+            "kickstarts": [
+                {"path": path, "sha256": hashlib.sha256(text).hexdigest(), "title": entry.title}
+                for (path, text), entry in zip(
+                    self.medium.files.items(), self.medium.entries, strict=True
+                )
+            ],
+        }
+
+    def as_text(self) -> str:
+        """The account for the person who is about to drive to the machine room."""
+        account = self.as_json()
+        head = f"wrote {self.output}" if self.written else f"would write {self.output}"
+        if self.written:
+            head += f" ({self.written.size / 2**20:.0f} MiB, media-check MD5 {self.written.md5})"
+        lines = [
+            head,
+            f"  from      {self.installer.path.name}: {self.installer.distribution}"
+            f" {self.installer.version} ({self.installer.release}),"
+            f" packages from the {self.medium.source.kind}",
+        ]
+        lines += [f"  assumed   {what}" for what in self.medium.assumed]
+        for index, found in enumerate(account["kickstarts"]):
+            mark = "  (default)" if index == 0 else ""
+            lines.append(f"  entry     {found['title']}{mark}")
+            lines.append(f"            {found['path']}  sha256 {found['sha256']}")
+        if self.written and self.written.sha256:
+            lines.append(f"  sha256    {self.written.sha256}")
+        if self.written:
+            lines.append(f"next: b2ct boot {self.output} --all     proves that it boots")
+        return "\n".join(lines)
+
+
+def make_iso(request: IsoRequest, source: Path) -> IsoMade:
+    """Remaster the installer image `source` for the request.
+
+    Raises B2ctError for what cannot work; then nothing was written.
+    """
+    installer = inspect(source)
+    prepared = medium.prepare(
+        request.site, installer, roles=request.roles, nodes=request.nodes, secrets=request.secrets
+    )
+    output = request.output or Path(_default_name(request, installer))
+    replace(request, output=output).check()
+    if output.exists() and output.samefile(source):
+        raise B2ctError(f"{output} is the installer image itself", hint="name another with -o")
+    choice = prepared.site.installer
+    plan = remaster.plan(
+        installer,
+        files=prepared.files,
+        entries=prepared.entries,
+        timeout=choice.timeout,
+        serial=request.serial or choice.serial_console,
+    )
+    if request.dry_run:
+        return IsoMade(installer, prepared, output, None)
+    with byte_progress(f"writing {output.name}", installer.size) as advance:
+        written = remaster.write(plan, output, progress=advance, sha256=request.sha256)
+    return IsoMade(installer, prepared, output, written)
+
+
+def _default_name(request: IsoRequest, installer: Installer) -> str:
+    wanted = [*(role.value for role in dict.fromkeys(request.roles)), *request.nodes]
+    return f"{request.site.site.name}-{'-'.join(wanted[:3])}-{installer.release}.iso"

@@ -1,0 +1,132 @@
+"""What goes on a medium: the site, fitted to the installer at hand, as kickstarts and boot entries.
+
+Shared by everything that carries kickstarts: the remastered ISO and the USB image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from b2ct.core.errors import B2ctError
+from b2ct.kickstart.render import InstallSource, Kickstart, network_source, render
+from b2ct.media.installer import Installer
+from b2ct.media.remaster import Entry
+from b2ct.site import catalogue
+from b2ct.site.catalogue import Distribution, Role
+from b2ct.site.model import ReleaseChoice, Site
+
+FOLDER = "ks"
+"""Where the kickstarts are in the tree of a medium."""
+
+
+@dataclass(frozen=True)
+class Medium:
+    """The kickstarts of a medium and the boot entries that lead to them."""
+
+    site: Site
+    source: InstallSource
+    kickstarts: tuple[Kickstart, ...]
+    entries: tuple[Entry, ...]
+    assumed: tuple[str, ...]
+    """What site.yaml left open and the installer image decided, for the user to read."""
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """The kickstarts by their path in the tree."""
+        return {f"/{FOLDER}/{ks.name}": ks.text.encode() for ks in self.kickstarts}
+
+
+def prepare(
+    site: Site,
+    installer: Installer,
+    *,
+    roles: Sequence[Role],
+    nodes: Sequence[str] = (),
+    secrets: Mapping[str, str] | None = None,
+) -> Medium:
+    """Fit the site to the installer and render what the medium carries.
+
+    What site.yaml does not say about release and distribution is taken from the installer and
+    told in `assumed`. With more than one kickstart, the first entry serves them all: the machine
+    recognises itself. Raises B2ctError where site and installer contradict each other.
+    """
+    fitted, assumed = fit(site, installer)
+    source = install_source(fitted, installer)
+    every = [(list(dict.fromkeys(roles)), None)] if len(set(roles)) > 1 else []
+    every += [([role], None) for role in dict.fromkeys(roles)]
+    every += [([], name) for name in dict.fromkeys(nodes)]
+    kickstarts = tuple(
+        render(fitted, roles=wanted, node=name, source=source, secrets=secrets)
+        for wanted, name in every
+    )
+    if not kickstarts:
+        raise B2ctError("a medium needs a role or a node", hint="name one with --role or --node")
+    title = fitted.site.name
+    entries = tuple(
+        Entry(f"Install {title}: {ks.title}", f"/{FOLDER}/{ks.name}") for ks in kickstarts
+    )
+    return Medium(fitted, source, kickstarts, entries, assumed)
+
+
+def fit(site: Site, installer: Installer) -> tuple[Site, tuple[str, ...]]:
+    """The site with release and distribution of the installer where it leaves them open.
+
+    Raises B2ctError where the site asks for another release or distribution than the image has.
+    """
+    chosen = site.release
+    assumed = []
+    if "version" in chosen.model_fields_set and chosen.version != installer.release:
+        raise B2ctError(
+            f"site.yaml asks for {chosen.version}, but {installer.path.name} installs "
+            f"{installer.release} ({installer.distribution} {installer.version})",
+            hint="give the image of that release with --source, or correct `release: version`",
+        )
+    found = Distribution(installer.distribution_key) if installer.distribution_key else None
+    if chosen.distribution is None and found:
+        assumed.append(f"distribution {found.value}, as the image says")
+    elif chosen.distribution and found and chosen.distribution != found:
+        raise B2ctError(
+            f"site.yaml asks for {chosen.distribution.value}, but {installer.path.name} is "
+            f"{installer.distribution} {installer.version}",
+            hint="give that distribution's image with --source, or correct `release: distribution`",
+        )
+    if "version" not in chosen.model_fields_set:
+        assumed.append(f"release {installer.release}, as the image says")
+    release = ReleaseChoice.model_validate(
+        {
+            **chosen.model_dump(exclude_unset=True),
+            "version": installer.release,
+            "distribution": chosen.distribution or found,
+        }
+    )
+    version = site.opennebula.version
+    row = catalogue.release(installer.release)
+    if version and version not in row.opennebula:
+        raise B2ctError(
+            f"OpenNebula {version} does not install on {installer.release}",
+            hint=f"{installer.release} goes with OpenNebula {', '.join(row.opennebula)}",
+        )
+    return site.model_copy(update={"release": release}), tuple(assumed)
+
+
+def install_source(site: Site, installer: Installer) -> InstallSource:
+    """Where packages come from: the medium if it has them, else the network.
+
+    Raises B2ctError where site.yaml insists on a medium that has no packages.
+    """
+    wanted = site.installer.source
+    if wanted == "medium" and not installer.has_packages:
+        raise B2ctError(
+            f"{installer.path.name} holds no packages, but site.yaml says `source: medium`",
+            hint="give a DVD image with --source, or say `source: network`",
+        )
+    if wanted != "network" and installer.has_packages:
+        return InstallSource(
+            "medium",
+            repositories=tuple(
+                (path.strip("/").replace("/", "-") or "base", path)
+                for path in installer.repositories
+            ),
+        )
+    return network_source(site, installer.release)

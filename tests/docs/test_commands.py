@@ -1,0 +1,63 @@
+"""Every command in the README and in docs/ is run, in the order of its page."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+# Run as they are by continuous integration itself, or by test_demo.
+ELSEWHERE = re.compile(r"^(script/(demo|test)\b|git clone|cd b2ct$|sudo |SOURCE=)")
+PRACTICE = {
+    "AlmaLinux-9-latest-x86_64-boot.iso": "el9",
+    "CentOS-7-x86_64-NetInstall-2009.iso": "el7",
+}
+
+
+def commands(page: Path) -> list[str]:
+    """The `$ ` lines of the page's console blocks, continuation lines joined."""
+    found = []
+    for block in re.findall(r"^```console\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
+        joined = block.replace("\\\n", " ")
+        found += [line[2:] for line in joined.splitlines() if line.startswith("$ ")]
+    return found
+
+
+def test_fenced_commands_are_in_console_blocks() -> None:
+    """A command in a block of another kind would escape this test."""
+    for page in PAGES:
+        for kind in re.findall(r"^```(\w*)\n(?=\$ )", page.read_text(), re.MULTILINE):
+            assert kind == "console", page
+
+
+@pytest.mark.boot
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_commands_of(page: Path, tmp_path: Path, practice_iso: Callable[[str], Path]) -> None:
+    for name, layout in PRACTICE.items():
+        if name in page.read_text():
+            shutil.copyfile(practice_iso(layout), tmp_path / name)
+    home = tmp_path / "home"
+    home.mkdir()
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    for command in commands(page):
+        if ELSEWHERE.match(command):
+            continue
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=tmp_path,
+            env={**os.environ, "PATH": path, "HOME": str(home)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        assert done.returncode == 0, f"{page.name}: $ {command}\n{done.stdout}{done.stderr}"
