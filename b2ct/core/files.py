@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -39,13 +40,19 @@ def atomic(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
     end, and removed when anything goes wrong, Ctrl-C included. Raises B2ctError for what the
     operating system refuses.
     """
-    path = path.absolute()
+    # A link is followed: renaming over /dev/stdout, say, would replace the link itself.
+    path = Path(os.path.realpath(path))
     temporary: Path | None = None
     try:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "Is a directory")
+        if path.exists() and not path.is_file():
+            raise B2ctError(
+                f"{path} is a device or a pipe, not an ordinary file", hint="name a file with -o"
+            )
+        # Names may have 255 bytes, of which a character takes up to four.
         handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.name[:200]}.", suffix=".part"
+            dir=path.parent, prefix=f".{path.name[:50]}.", suffix=".part"
         )
         temporary = Path(name)
         with os.fdopen(handle, "w+b") as raw:
@@ -55,7 +62,7 @@ def atomic(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
             os.fsync(raw.fileno())
         temporary.replace(path)
         temporary = None
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as err:
         raise explain(err, f"write {path}") from err
     finally:
@@ -70,7 +77,23 @@ def write(path: Path, data: bytes | str, *, mode: int = 0o644) -> None:
         out.write(data.encode() if isinstance(data, str) else data)
 
 
-def _sync_folder(folder: Path) -> None:
+def sha256(path: Path, advance: Callable[[int], object] = lambda _count: None) -> str:
+    """The SHA-256 of a file in hexadecimal; `advance` is told the bytes read, block by block.
+
+    Raises B2ctError when the file cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as source:
+            while block := source.read(1 << 20):
+                digest.update(block)
+                advance(len(block))
+    except OSError as err:
+        raise explain(err, f"read {path}") from err
+    return digest.hexdigest()
+
+
+def sync_folder(folder: Path) -> None:
     """Make the rename durable; a few file systems cannot sync a folder, which is no error."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import selectors
 import shutil
+import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from b2ct.core.errors import B2ctError
+from b2ct.core.files import explain
 
 TAIL = 12
 """Lines of a failed command's output that are worth showing."""
@@ -38,6 +43,10 @@ class CommandError(B2ctError):
         """The error, then the last lines that the command printed."""
         output = (self.done.stderr or self.done.stdout).splitlines()[-TAIL:]
         return [*super().lines(), *(f"  | {line}" for line in output[:-1])]
+
+
+class DeadlineError(B2ctError):
+    """A command was still running when its time was over; it has been killed."""
 
 
 def find_tool(name: str) -> str | None:
@@ -88,6 +97,8 @@ def run(
         )
     except subprocess.TimeoutExpired as err:
         raise B2ctError(f"{argv[0]} did not end within {timeout:g} s", hint=hint) from err
+    except OSError as err:  # not executable on this machine, or `cwd` is not there
+        raise explain(err, f"run {argv[0]}") from err
     completed = Completed(
         (str(argv[0]), *words[1:]),
         done.returncode,
@@ -97,3 +108,75 @@ def run(
     if check and completed.code != 0:
         raise CommandError(completed, hint=hint)
     return completed
+
+
+def stream(
+    argv: Sequence[str | Path],
+    *,
+    timeout: float,
+    env: Mapping[str, str] | None = None,
+    hint: str = "",
+) -> Generator[str, None, None]:
+    """Run a long process and yield its output line by line, as it comes.
+
+    Standard output and error come together, without their line ends; an unfinished last line comes
+    at the end. `timeout` is in seconds, for the whole run. The process leads a group of its own
+    and that group is killed when the iterator is closed or left, so wrap it in
+    `contextlib.closing` when you may leave early.
+    Raises DeadlineError when the time is over, CommandError when the process ends with a code
+    other than 0, B2ctError when the tool is missing.
+    """
+    words = [need_tool(str(argv[0])), *map(str, argv[1:])]
+    process = subprocess.Popen(
+        words,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "LC_ALL": "C.UTF-8", **(env or {})},
+        start_new_session=True,
+    )
+    tail: list[str] = []
+    try:
+        for line in _lines(process, time.monotonic() + timeout):
+            tail = [*tail[1 - TAIL :], line]
+            yield line
+        code = process.wait(timeout=10)
+    except (TimeoutError, subprocess.TimeoutExpired):
+        raise DeadlineError(f"{argv[0]} did not end within {timeout:g} s", hint=hint) from None
+    finally:
+        _kill_group(process)
+    if code != 0:
+        done = Completed((str(argv[0]), *words[1:]), code, "\n".join(tail), "")
+        raise CommandError(done, hint=hint)
+
+
+def _lines(process: subprocess.Popen[bytes], deadline: float) -> Iterator[str]:
+    """The lines of a process' output until it closes it. Raises TimeoutError at the deadline."""
+    assert process.stdout is not None  # noqa: S101 - asked for above
+    rest = b""
+    over = False
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while not over:
+            left = deadline - time.monotonic()
+            over = left <= 0 or not selector.select(left)
+            data = b"" if over else os.read(process.stdout.fileno(), 1 << 16)
+            if not data:
+                break
+            *whole, rest = (rest + data).split(b"\n")
+            for line in whole:
+                yield line.decode(errors="replace").rstrip("\r")
+    if rest:
+        yield rest.decode(errors="replace").rstrip("\r")
+    if over:
+        raise TimeoutError
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    """End a process and its children, and reap it: no zombie stays."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    if process.stdout is not None:
+        process.stdout.close()
+    process.wait()

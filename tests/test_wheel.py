@@ -1,0 +1,96 @@
+"""The wheel, installed into an empty environment, works from any directory."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ("kickstart", "images", "packer", "templates")
+
+
+def _run(*argv: str | Path, **how: str | Path) -> subprocess.CompletedProcess[str]:
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    done = subprocess.run(
+        [str(word) for word in argv],
+        cwd=how.get("cwd"), env=env, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{argv}:\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+@pytest.fixture(name="wheel", scope="module")
+def _wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("dist")
+    _run(sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", out, ROOT)
+    (wheel,) = out.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(name="b2ct", scope="module")
+def _b2ct(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The command in an environment that has the wheel and, by a path file, its dependencies.
+
+    The dependencies are the ones that this test runs with, so that no network is needed; the
+    project itself must not come with them, so its own path file is left behind.
+    """
+    venv = tmp_path_factory.mktemp("empty") / "venv"
+    _run(sys.executable, "-m", "venv", "--without-pip", venv)
+    python = venv / "bin" / "python"
+    (site,) = (venv / "lib").glob("python*/site-packages")
+    _run(
+        sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index", wheel
+    )
+    # A .pth file adds the folder, but does not read the .pth files in it: no editable install.
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return venv / "bin" / "b2ct"
+
+
+def test_the_data_folders_are_inside(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    for folder in DATA:
+        ours = {
+            f"b2ct/_data/{path.relative_to(ROOT)}"
+            for path in (ROOT / folder).rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts
+        }
+        assert ours <= set(names), folder
+    assert "b2ct/core/hosttools.txt" in names
+    assert not any(name.startswith(("tests/", "docs/", "script/")) for name in names)
+
+
+def test_it_is_the_installed_one_that_runs(b2ct: Path, tmp_path: Path) -> None:
+    code = "import b2ct; print(b2ct.__file__)"
+    where = _run(b2ct.with_name("python"), "-c", code, cwd=tmp_path).stdout
+    assert Path(where.strip()).is_relative_to(b2ct.parent.parent)
+
+
+def test_help_and_version(b2ct: Path, tmp_path: Path) -> None:
+    assert "kickstart" in _run(b2ct, "--help", cwd=tmp_path).stdout
+    assert "b2ct" in _run(b2ct, "--version", cwd=tmp_path).stdout
+
+
+def test_the_schema(b2ct: Path, tmp_path: Path) -> None:
+    schema = json.loads(_run(b2ct, "schema", cwd=tmp_path).stdout)
+    assert {"site", "nodes", "networks"} <= set(schema["properties"])
+
+
+def test_a_kickstart_is_rendered_from_the_shipped_templates(b2ct: Path, tmp_path: Path) -> None:
+    text = _run(b2ct, "kickstart", "--role", "hypervisor", cwd=tmp_path).stdout
+    assert "%packages" in text
+    assert "opennebula-node-kvm" in text
+    assert text.count("%end") >= 2
+
+
+def test_the_doctor_reads_its_table(b2ct: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [str(b2ct), "doctor", "--json"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert json.loads(done.stdout)["tools"]
