@@ -19,6 +19,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "schema": ("b2ct.cli.site", "Print the JSON Schema of site.yaml."),
     "kickstart": ("b2ct.cli.kickstart", "Render the kickstart of a role or a node."),
     "iso": ("b2ct.cli.iso", "Make an installer ISO that installs by itself."),
+    "usb": ("b2ct.cli.usb", "Write, prove and restore USB sticks."),
     "boot": ("b2ct.cli.boot", "Boot an image in QEMU and prove which kickstart it finds."),
     "practice": ("b2ct.cli.practice", "Build a small practice installer ISO from this host."),
     "doctor": ("b2ct.cli.doctor", "Say which host tools are missing and how to install them."),

@@ -1,6 +1,7 @@
 """Concerns into a kickstart: each is a folder under `kickstart/` that holds any of these parts.
 
 ==================  ============================================================================
+static.ks.j2        kickstart commands that stand in the file itself, whatever %pre chooses
 commands.ks.j2      kickstart commands
 packages.j2         lines of %packages
 pre.sh.j2           a piece of the one %pre script, in the order of the concerns
@@ -37,6 +38,7 @@ class Parts:
     """What one concern contributes, rendered; empty where it has no such part."""
 
     name: str
+    static: str
     commands: str
     packages: str
     pre: str
@@ -66,7 +68,7 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - no markup here; `finalize` is stricter than escaping
     )
-    for name in ("sh", "ks", "word", "comment"):
+    for name in ("sh", "ks", "word", "regex", "comment"):
         environment.filters[name] = getattr(quoting, name)
     return environment
 
@@ -87,6 +89,7 @@ def parts(name: str, index: int, values: Mapping[str, Any]) -> Parts:
     post = "".join(_installed(name, index, values)) + _script(f"{name}/post.sh.j2", values)
     return Parts(
         name,
+        render_part(f"{name}/static.ks.j2", values),
         render_part(f"{name}/commands.ks.j2", values),
         render_part(f"{name}/packages.j2", values),
         _script(f"{name}/pre.sh.j2", values),
@@ -126,8 +129,12 @@ def install(target: str, text: str) -> str:
 
 
 def pre_section(pieces: list[str]) -> str:
-    """The one %pre section."""
-    return "%pre --interpreter=/bin/bash\n" + "\n".join(pieces) + "%end\n"
+    """The one %pre section. Its log is kept; a failure of it must never go on to the disks."""
+    return (
+        "%pre --interpreter=/bin/bash --log=/tmp/b2ct/output.log --erroronfail\n"
+        + "\n".join(pieces)
+        + "%end\n"
+    )
 
 
 def body(rendered: list[Parts]) -> str:

@@ -45,6 +45,11 @@ def word(value: Any) -> Safe:
     return Safe(text)
 
 
+def regex(value: Any) -> Safe:
+    """A bare word for a POSIX extended regular expression, matching nothing but itself."""
+    return Safe(re.sub(r"[.+*]", lambda found: f"[{found[0]}]", word(value)))
+
+
 def comment(value: Any) -> Safe:
     """Text for a comment: one line, printable, and no Jinja or kickstart meaning left in it."""
     return Safe(

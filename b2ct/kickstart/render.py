@@ -66,13 +66,35 @@ def render(
     `secrets` holds what may be carried: `root_password_hash` (crypt) and, where the site insists,
     `oneadmin_password`. Raises B2ctError for a node or release that does not exist.
     """
-    key = release or site.release.version
+    values = template_values(
+        site, roles=roles, node=node, release=release, source=source, secrets=secrets
+    )
+    name, title = _naming(values["roles"], values["node"])
+    return Kickstart(name, title, _text(title, values["roles"], values))
+
+
+def template_values(
+    site: Site,
+    *,
+    roles: Sequence[Role],
+    node: str | None = None,
+    release: str | None = None,
+    source: InstallSource | None = None,
+    secrets: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """What every template finds; `role`, the one that is rendered, comes on top.
+
+    Raises B2ctError for a node or release that does not exist, and where no role is given.
+    """
+    if release and release != site.release.version:
+        site = _for_release(site, release)
+    key = site.release.version
     row = catalogue.release(key)
     only = _known(site, node) if node else None
     served = (only.role,) if only else tuple(dict.fromkeys(roles))
     if not served:
         raise B2ctError("no role is given", hint="name one with --role, or a node with --node")
-    values: dict[str, Any] = {
+    return {
         "site": site,
         "release": row,
         "media": catalogue.media(site.distribution, key),
@@ -86,8 +108,21 @@ def render(
         "hypervisors": site.with_role(Role.HYPERVISOR, Role.SINGLE),
         "Role": Role,
     }
-    name, title = _naming(served, only)
-    return Kickstart(name, title, _text(title, served, values))
+
+
+def _for_release(site: Site, key: str) -> Site:
+    """The site with another release; what it leaves open follows the catalogue.
+
+    Raises B2ctError where the site insists on something that the release does not have.
+    """
+    row = catalogue.release(key)
+    version = site.opennebula.version
+    if version and version not in row.opennebula:
+        raise B2ctError(
+            f"OpenNebula {version} does not install on {key}",
+            hint=f"{key} goes with OpenNebula {', '.join(row.opennebula)}",
+        )
+    return site.model_copy(update={"release": site.release.model_copy(update={"version": key})})
 
 
 def _known(site: Site, name: str) -> Node:
@@ -100,7 +135,10 @@ def _known(site: Site, name: str) -> Node:
 
 def _naming(roles: tuple[Role, ...], node: Node | None) -> tuple[str, str]:
     if node:
-        return f"{node.name}.ks", f"{node.name} ({node.role.value})"
+        # A node may well be called "control"; no host name has an underscore.
+        taken = {"auto", *(role.value for role in Role)}
+        stem = f"node_{node.name}" if node.name in taken else node.name
+        return f"{stem}.ks", f"{node.name} ({node.role.value})"
     if len(roles) == 1:
         return f"{roles[0].value}.ks", f"{roles[0].value} node"
     return "auto.ks", "find out by MAC address"
@@ -116,12 +154,14 @@ def _text(title: str, roles: tuple[Role, ...], values: Mapping[str, Any]) -> str
         for role in roles
     }
     pre = [p.pre for p in next(iter(rendered.values())) if p.pre]
-    head = f"# B2CT kickstart: {quoting.comment(title)}\n"
+    static = "".join(p.static for p in next(iter(rendered.values())) if p.static)
+    head = f"# B2CT kickstart: {quoting.comment(title)}\n{static}"
     if len(roles) == 1:
         return f"{head}\n{compose.pre_section(pre)}\n{compose.body(rendered[roles[0]])}"
+    body = quoting.Safe('"$W/body.ks"')
     choose = [
         f'if [ "$B2CT_ROLE" = {quoting.sh(role.value)} ]; then\n'
-        f"{quoting.here_document(compose.body(rendered[role]), quoting.Safe('/tmp/b2ct/body.ks'))}fi\n"
+        f"{quoting.here_document(compose.body(rendered[role]), body)}fi\n"
         for role in roles
     ]
     return f"{head}\n{compose.pre_section([*pre, *choose])}\n%include /tmp/b2ct/body.ks\n"

@@ -88,7 +88,7 @@ class ReleaseChoice(Model):
     iso_sha256: Sha256 | None = Field(None, description="SHA-256 of that image.")
     signing_key: Fingerprint | None = Field(
         None,
-        description="Fingerprint of the key that signs the images, where the catalogue has none.",
+        description="Fingerprint of the key that signs the images; it replaces the catalogue's.",
     )
 
 

@@ -13,7 +13,7 @@ from b2ct.core.errors import B2ctError
 from b2ct.core.run import find_tool
 
 from .layouts import Layout
-from .modules import OPTIONAL, WANTED, Module, in_load_order, index
+from .modules import Module, in_load_order, index
 
 APPLETS = (
     *("awk", "cat", "cut", "dd", "echo", "grep", "head", "insmod", "ls", "mkdir", "mount"),
@@ -21,8 +21,8 @@ APPLETS = (
     *("uname", "wc", "["),
 )
 DIRECTORY, FILE, LINK, DEVICE = 0o040755, 0o100755, 0o120777, 0o020600
-WAIT_TENTHS = 150
-"""How long the init script waits for a medium, in steps of 0.1 s plus the work of looking."""
+WAIT_SECONDS = 10
+"""How long the init script waits for a medium to appear, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -75,14 +75,14 @@ def settings(row: Layout, *, serial: bool) -> str:
         "UDEV_LABELS": "1" if row.udev_labels else "",
         "OEMDRV": "1" if row.oemdrv else "",
         "SERIAL": "1" if serial else "",
-        "WAIT": str(WAIT_TENTHS),
+        "WAIT": str(WAIT_SECONDS),
     }
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
 
 
 def entries(row: Layout, modules: list[Module], busybox: bytes, *, serial: bool) -> list[Entry]:
     """The initrd's members, directories first."""
-    init = files("b2ct.media.practice").joinpath("data/init").read_bytes()
+    data = files("b2ct.media.practice").joinpath("data")
     order = "".join(f"{module.name}.ko {module.options}".rstrip() + "\n" for module in modules)
     folders = ("bin", "dev", "etc", "mnt", "modules", "proc", "sys", "tmp")
     return [
@@ -91,7 +91,8 @@ def entries(row: Layout, modules: list[Module], busybox: bytes, *, serial: bool)
         Entry("dev/console", DEVICE, device=(5, 1)),
         Entry("bin/busybox", FILE, busybox),
         *(Entry(f"bin/{name}", LINK, b"busybox") for name in APPLETS),
-        Entry("init", FILE, init),
+        Entry("init", FILE, data.joinpath("init").read_bytes()),
+        Entry("etc/functions.sh", FILE, data.joinpath("functions.sh").read_bytes()),
         Entry("etc/practice.conf", FILE, settings(row, serial=serial).encode()),
         Entry("etc/modules.order", FILE, order.encode()),
         *(Entry(f"modules/{module.name}.ko", FILE, module.data) for module in modules),
@@ -101,7 +102,7 @@ def entries(row: Layout, modules: list[Module], busybox: bytes, *, serial: bool)
 def build(row: Layout, modules: Path, *, serial: bool) -> bytes:
     """The initrd of a layout as the boot loader loads it; `modules` is /lib/modules/RELEASE."""
     busybox = find_busybox().read_bytes()
-    drivers = in_load_order(index(modules), (*WANTED, *OPTIONAL))
+    drivers = in_load_order(index(modules))
     archive = cpio(entries(row, drivers, busybox, serial=serial))
     # Level 6 halves what slow firmware has to load; the kernel unpacks it in no time.
     return gzip.compress(archive, compresslevel=6, mtime=0)

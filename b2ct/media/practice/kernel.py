@@ -10,15 +10,17 @@ import os
 import re
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from b2ct.core.errors import B2ctError
 from b2ct.core.run import find_tool, run
 
-from .modules import WANTED, index
+from .modules import WANTED, in_load_order, index
 
-DEBIAN_KERNEL = "linux-image-amd64"
+DEBIAN_KERNELS = ("linux-image-amd64", "linux-image-generic")
+"""Debian's metapackage and Ubuntu's."""
 EL_KERNEL = ("kernel-core", "kernel-modules-core", "kernel-modules")
 DOWNLOAD_TIMEOUT = 900.0
 
@@ -126,38 +128,59 @@ def _downloaded(cache: Path) -> Kernel:
         ways[tool](work)
         for package in [*work.glob("*.deb"), *work.glob("*.rpm")]:
             package.unlink()
-        if _unpacked(work) is None:
+        unpacked = _unpacked(work)
+        if unpacked is None:
             raise B2ctError(
                 f"what {tool} downloaded is not a kernel with the drivers that are needed",
                 hint="give a kernel with --kernel FILE and --modules DIR",
             )
-        if not folder.exists():
+        _prune(unpacked.modules)
+        # Another process may have been quicker; its copy is as good.
+        with suppress(OSError):
             work.rename(folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     found = _unpacked(folder)
-    assert found is not None  # noqa: S101 - it was there a line ago
+    if found is None:
+        raise B2ctError(f"{folder} is not usable", hint="remove this folder and try again")
     return found
 
 
+def _prune(folder: Path) -> None:
+    """Keep the drivers that the practice installer loads: some megabytes of some hundred."""
+    known = index(folder)
+    kept = {module.name for module in in_load_order(known)}
+    for name, path in known.files.items():
+        if name not in kept:
+            path.unlink()
+
+
 def _from_debian(work: Path) -> None:
-    """Download the kernel package that the metapackage depends on; unpack without installing."""
-    hint = f"run `apt-get update`, or install {DEBIAN_KERNEL}, or give --kernel and --modules"
-    depends = run(["apt-cache", "depends", DEBIAN_KERNEL], hint=hint).stdout
-    names = re.findall(r"Depends: (linux-image-\S+)", depends)
-    if not names:
-        raise B2ctError(f"apt knows no package {DEBIAN_KERNEL}", hint=hint)
-    # apt's sandbox user cannot write into a private folder; the download needs no sandbox.
-    argv = ["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", names[0]]
+    """Download the kernel that the distribution's metapackage names; unpack without installing."""
+    hint = "run `apt-get update` as root, or give a kernel with --kernel FILE and --modules DIR"
+    found = [name for meta in DEBIAN_KERNELS for name in _depends(meta, "linux-image-")]
+    if not found:
+        raise B2ctError(f"apt knows none of {', '.join(DEBIAN_KERNELS)}", hint=hint)
+    # Ubuntu keeps the modules in a package of their own.
+    packages = [found[0], *_depends(found[0], "linux-modules-")]
+    # apt's sandbox user cannot write into a private folder; a download needs no sandbox.
+    argv = ["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", *packages]
     run(argv, cwd=work, timeout=DOWNLOAD_TIMEOUT, hint=hint)
     for package in work.glob("*.deb"):
         run(["dpkg-deb", "-x", package, work])
 
 
+def _depends(package: str, prefix: str) -> list[str]:
+    """The dependencies of a package whose names begin with `prefix`; none if apt has no such."""
+    listed = run(["apt-cache", "depends", package], check=False).stdout
+    return re.findall(rf"^\s*Depends: ({re.escape(prefix)}\S+)", listed, re.MULTILINE)
+
+
 def _from_el(work: Path) -> None:
     """Download the kernel's packages with dnf; unpack without installing."""
     hint = "install kernel-core and kernel-modules, or give --kernel and --modules"
-    argv = ["dnf", "-q", "download", "--destdir", str(work), *EL_KERNEL]
+    # Before EL9.2 there is no kernel-modules-core: strict=0 passes over what a release lacks.
+    argv = ["dnf", "-q", "download", "--setopt=strict=0", "--destdir", str(work), *EL_KERNEL]
     run(argv, timeout=DOWNLOAD_TIMEOUT, hint=hint)
     for package in work.glob("*.rpm"):
         archive = work / f"{package.name}.cpio"

@@ -42,7 +42,9 @@ class Layout:
     bios_grub_config: str = ""
     efi_linux: str = "linuxefi"
     efi_initrd: str = "initrdefi"
+    rescue: str = "inst.rescue"
     boot_conf: bool = False
+    esp_in_tree: bool = True
     udev_labels: bool = True
     oemdrv: bool = True
 
@@ -59,6 +61,7 @@ LAYOUTS: dict[str, Layout] = {
             stage2="images/install.img",
             kickstart_keys=("ks",),
             stage2_keys=("stage2",),
+            rescue="rescue",
             isolinux_config="isolinux-el6.cfg",
             udev_labels=False,
             oemdrv=False,
@@ -72,6 +75,7 @@ LAYOUTS: dict[str, Layout] = {
             stage2="LiveOS/squashfs.img",
             kickstart_keys=("ks", "inst.ks"),
             stage2_keys=("stage2", "inst.stage2"),
+            rescue="rescue",
             isolinux_config="isolinux.cfg",
             efi_config="grub-efi.cfg",
             boot_conf=True,
@@ -100,8 +104,7 @@ LAYOUTS: dict[str, Layout] = {
             stage2_keys=("inst.stage2",),
             efi_config="grub-efi.cfg",
             bios_grub_config="grub-bios.cfg",
-            efi_linux="linux",
-            efi_initrd="initrd",
+            esp_in_tree=False,
         ),
     )
 }

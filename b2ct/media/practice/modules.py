@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +21,12 @@ WANTED: tuple[tuple[str, str], ...] = (
     ("usb_storage", "delay_use=0"),
     ("isofs", ""),
     ("vfat", ""),
-    ("nls_cp437", ""),
-    ("nls_iso8859_1", ""),
 )
 """Drivers of the practice installer and their options: drives, buses, file systems."""
 
-OPTIONAL: tuple[tuple[str, str], ...] = (("nls_ascii", ""), ("nls_utf8", ""))
+OPTIONAL: tuple[tuple[str, str], ...] = tuple(
+    (name, "") for name in ("nls_cp437", "nls_iso8859_1", "nls_ascii", "nls_utf8")
+)
 """Loaded where the distribution has them; kernels differ in their default character set."""
 
 SOFT: dict[str, tuple[str, ...]] = {"sd_mod": ("crct10dif_generic", "crc64_rocksoft_generic")}
@@ -65,8 +66,10 @@ def index(folder: Path) -> Index:
 def read(path: Path) -> bytes:
     """A module's bytes, whatever the distribution packed it with (gzip, xz, zstd, nothing)."""
     if path.suffix == ".zst":
-        unpacked = run(["zstd", "-dc", "-q", path], binary=True)
-        return unpacked.raw
+        with tempfile.TemporaryDirectory() as folder:
+            unpacked = Path(folder) / "module.ko"
+            run(["zstd", "-d", "-q", "-o", unpacked, path])
+            return unpacked.read_bytes()
     data = path.read_bytes()
     unpack = {".xz": lzma.decompress, ".gz": gzip.decompress}.get(path.suffix)
     return unpack(data) if unpack else data
@@ -81,7 +84,9 @@ def dependencies(data: bytes) -> list[str]:
     return []
 
 
-def in_load_order(known: Index, wanted: Iterable[tuple[str, str]]) -> list[Module]:
+def in_load_order(
+    known: Index, wanted: Iterable[tuple[str, str]] = (*WANTED, *OPTIONAL)
+) -> list[Module]:
     """Every module that is wanted or depended on, dependencies first; built-in ones left out."""
     options = dict(wanted)
     order: dict[str, Module] = {}
