@@ -1,0 +1,243 @@
+"""`b2ct usb list | write | verify | restore`: thin; the work is in b2ct/media/stick."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from b2ct.cli.usb_confirm import Consent, opened, picture, readable
+from b2ct.core.console import byte_progress, note
+from b2ct.core.errors import B2ctError, VerdictError
+from b2ct.media.stick import survey, trouble, writer
+from b2ct.media.stick import verify as proof
+from b2ct.media.stick.blockio import DeviceError
+from b2ct.media.stick.devices import Machine
+from b2ct.media.stick.guard import Wish
+from b2ct.media.stick.image import Image, ImageError, boots_from_stick, open_image
+from b2ct.media.stick.plan import Step, layout
+from b2ct.media.stick.restore import Format, shape, template
+from b2ct.media.stick.target import Target, examine
+from b2ct.media.stick.verify import Comparison
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+_OPTIONS = (
+    click.option("--yes", is_flag=True, help="Do not ask; needs --serial."),
+    click.option("--serial", metavar="S", help="The serial of the device that is meant."),
+    click.option(
+        "--force-fixed",
+        metavar="SERIAL",
+        help="Allow a device that is not removable; SERIAL must be its own.",
+    ),
+    click.option(
+        "--practice-file", is_flag=True, help="DEVICE is a file that stands in for a stick."
+    ),
+    click.option("--dry-run", is_flag=True, help="Check and say what would be done; do nothing."),
+    click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON."),
+)
+
+
+def _overwriting(function: _Function) -> _Function:
+    """The options of the verbs that overwrite a stick."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+@click.command("list")
+@click.option("--all", "everything", is_flag=True, help="Also loop devices, LVM, RAID, CD drives.")
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+def list_sticks(everything: bool, as_json: bool) -> None:
+    """Show the sticks, and why a disk is not offered.
+
+    \b
+    Examples:
+      b2ct usb list
+      b2ct usb list --all --json
+    """
+    entries = survey.survey(survey.look(), everything=everything)
+    if as_json:
+        click.echo(json.dumps([one.as_json() for one in entries], indent=2))
+        return
+    for one in entries:
+        click.echo("\n".join(one.lines()))
+    if not any(not one.reasons for one in entries):
+        note("no stick is plugged in that may be written")
+
+
+@click.command()
+@click.argument("image", type=click.Path(path_type=Path))
+@click.argument("device")
+@_overwriting
+def write(
+    image: Path,
+    device: str,
+    *,
+    yes: bool,
+    serial: str | None,
+    force_fixed: str | None,
+    practice_file: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Write IMAGE (raw, or a hybrid ISO) to the stick DEVICE, and prove it.
+
+    Everything on the stick is lost. All of it is read back and compared; only then is it called
+    done. An interrupted stick boots nothing.
+
+    \b
+    Examples:
+      sudo b2ct usb write site.iso /dev/sdb
+      sudo b2ct usb write key.img /dev/disk/by-id/usb-Example_4C53-0:0 --yes --serial 4C53
+      b2ct usb write key.img stick.img --practice-file
+    """
+    with open_image(image) as source:
+        target, machine = examine(device, Wish(force_fixed, practice_file))
+        title = f"{image} ({trouble.mib(source.size)})"
+        if not boots_from_stick(source):
+            note(f"note: {image} has no boot sector: no BIOS boots it from a stick")
+        plan = _plan(source, target)
+        if dry_run:
+            _show_plan(plan, target, machine, title, as_json)
+            return
+        with opened(target, machine, Consent(yes, serial), title) as door:
+            done = writer.burn(door, source, byte_progress, again=image.absolute())
+    _show_done(
+        target,
+        {"image": str(image), **done.as_json()},
+        f"{title} is on {target.path}, read back and compared: SHA-256 {done.sha256}",
+        as_json,
+    )
+
+
+@click.command()
+@click.argument("image", type=click.Path(path_type=Path))
+@click.argument("device")
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
+def verify(image: Path, device: str, as_json: bool) -> None:
+    """Compare what is on DEVICE with IMAGE, byte by byte. Reads only.
+
+    Exit code 0: the same; 1: they differ. A key whose kickstarts were edited differs, and so does
+    one that was mounted: it is said whether the differences are only where FAT keeps files.
+
+    \b
+    Examples:
+      sudo b2ct usb verify site.iso /dev/sdb
+      sudo b2ct usb verify key.img /dev/sdb --json
+    """
+    with open_image(image) as source, readable(device) as door:
+        if door.size < source.size:
+            raise B2ctError(
+                f"{device} has {door.size} bytes, the image {source.size}",
+                hint="this is not the stick that the image was written to",
+            )
+        try:
+            found = proof.compare(door, source, byte_progress)
+        except DeviceError as err:
+            raise trouble.failed_reading(err, door) from err
+        except ImageError as err:
+            raise B2ctError(str(err)) from err
+    if as_json:
+        click.echo(json.dumps({"image": str(image), "device": device, **found.as_json()}, indent=2))
+    _judge(found, image, device, quiet=as_json)
+
+
+@click.command()
+@click.argument("device")
+@click.option(
+    "--format",
+    "wanted",
+    type=click.Choice([one.value for one in Format]),
+    help="Left out: FAT32 up to 32 GiB, exFAT above.",
+)
+@click.option("--label", default="STICK", show_default=True, help="The stick's name.")
+@_overwriting
+def restore(
+    device: str,
+    *,
+    wanted: str | None,
+    label: str,
+    yes: bool,
+    serial: str | None,
+    force_fixed: str | None,
+    practice_file: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Make an ordinary FAT32 or exFAT stick of DEVICE again.
+
+    Everything on the stick is lost, though free space keeps its old bytes, as after any quick
+    format.
+
+    \b
+    Examples:
+      sudo b2ct usb restore /dev/sdb
+      sudo b2ct usb restore /dev/sdb --format exfat --label BACKUP
+    """
+    target, machine = examine(device, Wish(force_fixed, practice_file))
+    plan = shape(target.size, target.sector, Format(wanted) if wanted else None, label)
+    title = f'an empty {plan.format.value} file system "{label}"'
+    with template(plan) as (file, _), open_image(file) as source:
+        if dry_run:
+            _show_plan(_plan(source, target), target, machine, title, as_json)
+            return
+        with opened(target, machine, Consent(yes, serial), title) as door:
+            done = writer.burn(door, source, byte_progress)
+    _show_done(
+        target,
+        {"format": plan.format.value, "label": label, **done.as_json()},
+        f"{target.path} has {title}",
+        as_json,
+    )
+
+
+def _plan(source: Image, target: Target) -> tuple[Step, ...]:
+    return layout(source.size, target.size, target.align).steps(source.data)
+
+
+def _show_plan(
+    plan: tuple[Step, ...], target: Target, machine: Machine, title: str, as_json: bool
+) -> None:
+    """What --dry-run prints."""
+    if as_json:
+        steps = [{"action": s.action, "start": s.start, "end": s.end, "text": s.text} for s in plan]
+        click.echo(json.dumps({"device": str(target.path), "steps": steps}, indent=2))
+        return
+    for line in picture(target, machine, title):
+        click.echo(line)
+    for step in plan:
+        click.echo(f"  {step.action:7}{step.start:>14} {step.end:>14}  {step.text}")
+    click.echo("nothing was written (--dry-run)")
+
+
+def _show_done(target: Target, result: dict[str, Any], text: str, as_json: bool) -> None:
+    if as_json:
+        click.echo(
+            json.dumps({"device": str(target.path), "serial": target.serial, **result}, indent=2)
+        )
+    else:
+        click.echo(text)
+
+
+def _judge(found: Comparison, image: Path, device: str, *, quiet: bool) -> None:
+    """Say what a comparison means. Raises VerdictError when they differ."""
+    if found.first is None:
+        if not quiet:
+            click.echo(f"{device} has {image} byte for byte: SHA-256 {found.device_sha256}")
+        return
+    places = ", ".join(found.regions)
+    meaning = (
+        "only what FAT keeps of files differs, boot loader and partition table are intact: right "
+        "if you edited kickstarts on it or mounted it, wrong on a stick that nobody touched"
+        if found.only_files
+        else "this is not a stick that boots this image: write it again"
+    )
+    raise VerdictError(
+        f"{device} differs from {image}: the first time at byte {found.first} "
+        f"({trouble.mib(found.first)}), in {len(found.blocks)} MiB of "
+        f"{-(-found.size // proof.BLOCK)}; in {places}",
+        hint=meaning,
+    )
