@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import signal
 import sys
 from types import FrameType
@@ -10,44 +9,23 @@ from types import FrameType
 import click
 
 from b2ct import __version__
+from b2ct.cli.lazy import LazyGroup, Verbs
 from b2ct.core.errors import EXIT_INTERRUPTED, B2ctError
 
-# verb -> (module, short help). Kept here so that `b2ct --help` and a fast verb import nothing else.
-VERBS: dict[str, tuple[str, str]] = {
-    "init": ("b2ct.cli.site", "Write a commented site.yaml to start from."),
-    "check": ("b2ct.cli.site", "Say all that is wrong with a site.yaml."),
-    "schema": ("b2ct.cli.site", "Print the JSON Schema of site.yaml."),
-    "kickstart": ("b2ct.cli.kickstart", "Render the kickstart of a role or a node."),
-    "iso": ("b2ct.cli.iso", "Make an installer ISO that installs by itself."),
-    "usb": ("b2ct.cli.usb", "Write, prove and restore USB sticks."),
-    "boot": ("b2ct.cli.boot", "Boot an image in QEMU and prove which kickstart it finds."),
-    "practice": ("b2ct.cli.practice", "Build a small practice installer ISO from this host."),
-    "doctor": ("b2ct.cli.doctor", "Say which host tools are missing and how to install them."),
+VERBS: Verbs = {
+    "init": ("site", "init", "Write a commented site.yaml to start from."),
+    "check": ("site", "check", "Say all that is wrong with a site.yaml."),
+    "schema": ("site", "schema", "Print the JSON Schema of site.yaml."),
+    "kickstart": ("kickstart", "kickstart", "Render the kickstart of a role or a node."),
+    "iso": ("iso", "iso", "Make an installer ISO that installs by itself."),
+    "usb": ("usb", "usb", "Write, prove and restore USB sticks."),
+    "boot": ("boot", "boot", "Boot an image in QEMU and prove which kickstart it finds."),
+    "practice": ("practice", "practice", "Build a small practice installer ISO from this host."),
+    "doctor": ("doctor", "doctor", "Say which host tools are missing and how to install them."),
 }
 
 
-class Verbs(click.Group):
-    """A click group that imports a verb's module only when the verb is used."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """The verbs in the order in which a site is made."""
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the module of the verb and take the command of that name from it."""
-        if cmd_name not in VERBS:
-            return None
-        command = getattr(importlib.import_module(VERBS[cmd_name][0]), cmd_name)
-        assert isinstance(command, click.Command)  # noqa: S101 - a defect of ours, not input
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """List the verbs without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in VERBS.items()])
-
-
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, verbs=VERBS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="b2ct")
 def b2ct() -> None:
     """From one site.yaml to installer media for an OpenNebula site.

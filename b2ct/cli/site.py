@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from b2ct.core import files
-from b2ct.core.errors import InvalidFileError
+from b2ct.core.errors import InvalidFileError, VerdictError
+
+if TYPE_CHECKING:
+    from b2ct.site.model import Site
 
 DEFAULT_FILE = Path("site.yaml")
 
@@ -17,7 +21,10 @@ DEFAULT_FILE = Path("site.yaml")
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path), default=DEFAULT_FILE)
 @click.option("--json", "as_json", is_flag=True, help="Print the result for programs.")
-def check(file: Path, as_json: bool) -> None:
+@click.option(
+    "--packages", is_flag=True, help="Also look every package up in the repositories (network)."
+)
+def check(file: Path, as_json: bool, packages: bool) -> None:
     """Say all that is wrong with FILE (site.yaml), or what it comes to.
 
     Every problem is one line: file:line:column, the value, what was expected, and a hint. A valid
@@ -27,8 +34,9 @@ def check(file: Path, as_json: bool) -> None:
     Examples:
       b2ct check
       b2ct check --json sites/desy.yaml
+      b2ct check --packages
 
-    Exit codes: 0 valid; 2 problems.
+    Exit codes: 0 valid; 1 a package is in no repository; 2 problems.
     """
     from b2ct.site import advice, load, summary
 
@@ -40,13 +48,34 @@ def check(file: Path, as_json: bool) -> None:
         raise
     told = summary.of(site)
     warnings = [*advice.warnings(site), *advice.about_secrets(site, file.absolute().parent)]
+    unknown: list[str] = []
+    if packages:
+        unknown, unread = _look_up_packages(site)
+        warnings += unread
     if as_json:
         result = {"file": str(file), "valid": True, "problems": [], "warnings": warnings}
+        result |= {"unknown_packages": unknown} if packages else {}
         click.echo(_as_json({**result, "site": asdict(told)}))
-        return
-    click.echo("\n".join([f"{file} is valid.", "", *summary.lines(told)]))
-    for warning in warnings:
-        click.echo(f"warning: {warning}")
+    else:
+        click.echo("\n".join([f"{file} is valid.", "", *summary.lines(told)]))
+        for warning in warnings:
+            click.echo(f"warning: {warning}")
+    if unknown:
+        raise VerdictError(
+            "; ".join(unknown), hint="correct `packages`, or name the repository that has them"
+        )
+
+
+def _look_up_packages(site: Site) -> tuple[list[str], list[str]]:
+    """What no repository has, and what could not be read, in lines."""
+    from b2ct.kickstart import packages
+    from b2ct.site.catalogue import Role
+
+    roles = {node.role for node in site.nodes} or set(Role)
+    names = {name: None for role in sorted(roles) for name in packages.wanted(site, role)}
+    verdict = packages.check(list(names), packages.repositories(site))
+    unread = [f"{url} could not be read: {why}" for url, why in verdict.unread]
+    return [str(one) for one in verdict.unknown], unread
 
 
 def _problems(err: InvalidFileError) -> list[dict[str, str | int]]:

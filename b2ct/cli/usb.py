@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-
 import click
 
-# verb -> (module, function, short help). Kept here so that one verb does not import the others.
-VERBS: dict[str, tuple[str, str, str]] = {
+from b2ct.cli.lazy import LazyGroup, Verbs
+
+VERBS: Verbs = {
     "image": ("usb_image", "image", "Make the image of a USB key that boots everywhere."),
     "list": ("usb_stick", "list_sticks", "Show the sticks, and why a disk is not offered."),
     "write": ("usb_stick", "write", "Write an image to a stick, and prove it."),
@@ -16,29 +15,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
 }
 
 
-class Sticks(click.Group):
-    """A group that imports a verb's module only when the verb is used."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """The verbs in the order of use."""
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import the module of the verb and take its command."""
-        if cmd_name not in VERBS:
-            return None
-        module, function, _ = VERBS[cmd_name]
-        command = getattr(importlib.import_module(f"b2ct.cli.{module}"), function)
-        assert isinstance(command, click.Command)  # noqa: S101 - a defect of ours, not input
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """List the verbs without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, _, text) in VERBS.items()])
-
-
-@click.group(cls=Sticks)
+@click.group(cls=LazyGroup, verbs=VERBS)
 def usb() -> None:
     """Make, write, prove and restore USB sticks.
 

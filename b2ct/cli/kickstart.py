@@ -1,0 +1,86 @@
+"""`b2ct kickstart`: the kickstart of a role or a node, on stdout or in a file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from b2ct.cli import options
+from b2ct.core import files
+from b2ct.core.console import note
+from b2ct.core.errors import B2ctError, VerdictError
+from b2ct.site.catalogue import Role
+
+
+@click.command()
+@options.site
+@click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    type=click.Choice([r.value for r in Role]),
+    help="Serve this role; repeatable: then the machine finds out which is its own.",
+)
+@click.option("--node", metavar="NAME", help="Serve this node of site.yaml only.")
+@click.option("--release", metavar="elN", help="Another release than site.yaml says.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write here.")
+@click.option("--lint", "with_lint", is_flag=True, help="Check it with pykickstart and bash.")
+@click.option("--json", "as_json", is_flag=True, help="Print name, title and text for programs.")
+def kickstart(
+    *,
+    site_file: Path | None,
+    roles: tuple[str, ...],
+    node: str | None,
+    release: str | None,
+    output: Path | None,
+    with_lint: bool,
+    as_json: bool,
+) -> None:
+    """Render the kickstart of a role or a node.
+
+    What site.yaml does not say is asked at the machine's console, before anything is erased.
+    Packages come from the network; `b2ct iso` decides anew, by what is on the medium.
+
+    \b
+    Examples:
+      b2ct kickstart --role hypervisor
+      b2ct kickstart --node hv01 -o hv01.ks --lint
+      b2ct kickstart --role control --role hypervisor --release el7
+
+    Exit codes: 0 rendered; 1 --lint found something; 2 refused, nothing was written.
+    """
+    from b2ct.kickstart import lint, render
+
+    chosen = options.load_site(site_file)
+    wanted = [Role(role) for role in roles]
+    _agree(chosen, wanted, node)
+    made = render.render(
+        chosen.site, roles=wanted, node=node, release=release, secrets=chosen.carried()
+    )
+    key = release or chosen.site.release.version
+    findings = lint.lint(made.text, key) if with_lint else []
+    if findings:
+        for finding in findings:
+            note(f"{made.name}: {finding}")
+        raise VerdictError(f"--lint found {len(findings)} faults in {made.name}")
+    if output is not None:
+        # It may carry the hash of root's password.
+        files.write(output, made.text, mode=0o600)
+        note(f"{output} written: {made.title}, {key}")
+    if as_json:
+        result = {"name": made.name, "title": made.title, "release": key, "text": made.text}
+        click.echo(json.dumps(result, indent=2, ensure_ascii=False))
+    elif output is None:
+        click.echo(made.text, nl=False)
+
+
+def _agree(chosen: options.ChosenSite, roles: list[Role], node: str | None) -> None:
+    """Refuse a node together with a role that it does not have."""
+    found = chosen.site.node(node) if node else None
+    if found and roles and roles != [found.role]:
+        raise B2ctError(
+            f"the role of {found.name} is {found.role.value}",
+            hint="leave --role out: a node has its role from site.yaml",
+        )

@@ -1,0 +1,59 @@
+"""`b2ct practice`: a small installer ISO to practise with, offline and without root."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from b2ct.core.console import note
+
+
+@click.command()
+@click.option(
+    "--layout",
+    required=True,
+    type=click.Choice(["el6", "el7", "el9", "el10"]),
+    help="The release whose ISO layout is built.",
+)
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="The ISO to write."
+)
+@click.option(
+    "--kernel",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A vmlinuz; left out: the host's, else the distribution's package, downloaded.",
+)
+@click.option(
+    "--modules",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The modules of --kernel (its folder below /lib/modules).",
+)
+@click.option(
+    "--serial/--no-serial",
+    default=True,
+    help="Boot entries with console=ttyS0, or without it as genuine media are (default: with).",
+)
+def practice(
+    layout: str, output: Path, kernel: Path | None, modules: Path | None, serial: bool
+) -> None:
+    """Build a small practice installer ISO from this host.
+
+    It has the very structure of the release's ISO: volume ID, menus, boot loaders, partition
+    tables, media check. Its kernel is this host's, its stage 2 is a placeholder, and its initrd
+    installs nothing: it resolves the kickstart argument as the release does, reports on the serial
+    console what it found, and switches off. Its boot loaders are unsigned: Secure Boot has to be
+    off.
+
+    \b
+    Examples:
+      b2ct practice --layout el9 -o el9.iso
+      b2ct iso --source el9.iso --role hypervisor -o hv.iso && b2ct boot hv.iso --all
+    """
+    from b2ct.media.practice import build
+
+    build(layout, output, kernel=kernel, modules=modules, serial=serial)
+    note("unsigned boot loaders: boots with Secure Boot off only")
+    click.echo(f"{output}: practice installer, layout {layout}, {output.stat().st_size} bytes")
