@@ -46,6 +46,8 @@ def test_commands_of(page: Path, tmp_path: Path, practice_iso: Callable[[str], P
             shutil.copyfile(practice_iso(layout), tmp_path / name)
     home = tmp_path / "home"
     home.mkdir()
+    # The practice installer's kernel is downloaded once for all.
+    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     for command in commands(page):
         if ELSEWHERE.match(command):
@@ -53,7 +55,7 @@ def test_commands_of(page: Path, tmp_path: Path, practice_iso: Callable[[str], P
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=tmp_path,
-            env={**os.environ, "PATH": path, "HOME": str(home)},
+            env={**os.environ, "PATH": path, "HOME": str(home), "XDG_CACHE_HOME": cache},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

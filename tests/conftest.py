@@ -1,0 +1,34 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from b2ct.media import practice
+
+
+@pytest.fixture(scope="session")
+def practice_iso(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The practice ISO of a layout (`el6`, `el7`, `el9`, `el10`); treat it as read-only.
+
+    Built when first asked for, once for all workers of pytest-xdist: a file lock keeps them apart.
+    """
+    base = tmp_path_factory.getbasetemp()
+    # Workers have folders of their own inside the session's.
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "practice"
+    folder.mkdir(exist_ok=True)
+
+    def get(layout: str) -> Path:
+        iso = folder / f"{layout}.iso"
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not iso.exists():
+                practice.build(layout, iso)
+        return iso
+
+    return get
