@@ -149,8 +149,9 @@ def body(rendered: list[Parts]) -> str:
             )
     for p in rendered:
         if p.post:
+            log = f"--log=/var/log/b2ct-post-{p.name}.log"
             lines.append(
-                f"%post --interpreter=/bin/bash --erroronfail --log=/var/log/b2ct-post-{p.name}.log\n"
+                f"%post --interpreter=/bin/bash --erroronfail {log}\n"
                 f"# {p.name}\n{_POST}{p.post}%end\n"
             )
     return "\n".join(lines)

@@ -51,10 +51,8 @@ def regex(value: Any) -> Safe:
 
 
 def comment(value: Any) -> Safe:
-    """Text for a comment: one line, printable, and no Jinja or kickstart meaning left in it."""
-    return Safe(
-        _one_line(value).replace("%", "%%") if str(value).startswith("%") else _one_line(value)
-    )
+    """Text for a comment that stands behind `# ` on a line of its own."""
+    return Safe(_one_line(value))
 
 
 def script(value: str) -> Safe:

@@ -1,0 +1,588 @@
+"""%pre on made-up machines that ask nothing, and its functions one by one."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from b2ct.kickstart.render import InstallSource, render
+from b2ct.site.catalogue import Role
+from b2ct.site.model import Site
+from tests.kickstart import oracle, sites
+from tests.kickstart.machine import Machine, Part, pre_of
+
+NETWORKS: dict[str, Any] = {
+    "service": {"cidr": "10.0.0.0/24", "gateway": "10.0.0.1", "dns": ["10.0.0.1", "10.0.0.2"]},
+    "vms": {"cidr": "10.9.0.0/24", "gateway": "10.9.0.1", "dns": ["9.9.9.9"], "bridge": "br0"},
+}
+
+
+def machine(root: Path, site: Site | None = None, **arguments: Any) -> Machine:
+    chosen = site or sites.full()
+    wanted = {"roles": [Role.CONTROL, Role.HYPERVISOR], **arguments}
+    return Machine(root / "m", pre_of(render(chosen, **wanted).text))
+
+
+def hypervisor(root: Path, site: Site | None = None, **arguments: Any) -> Machine:
+    made = machine(root, site, **arguments)
+    made.card("eno1", sites.HV_MAC)
+    made.card("eno2", sites.HV_MAC2)
+    made.disk("sda", 500, serial="DISK-1")
+    return made
+
+
+def run(made: Machine) -> None:
+    done = made.run()
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def env_of(made: Machine) -> dict[str, str]:
+    words = (line.split("=", 1) for line in made.written("node.env").splitlines())
+    return {name: " ".join(shlex.split(value)) for name, value in words}
+
+
+# ---------------------------------------------------------------- which machine this is
+
+
+def test_a_complete_description_asks_nothing(tmp_path: Path) -> None:
+    made = hypervisor(tmp_path)
+    run(made)
+    assert made.asked() == []
+    assert env_of(made) == {
+        "B2CT_NODE": "hv01",
+        "B2CT_DOMAIN": "b2ct.example.org",
+        "B2CT_FQDN": "hv01.b2ct.example.org",
+        "B2CT_ROLE": "hypervisor",
+        "B2CT_ADDRESS": "10.0.0.11",
+        "B2CT_CONTROL": "one.b2ct.example.org",
+        "B2CT_CONTROL_ADDRESS": "10.0.0.10",
+        "B2CT_DISK": "/dev/sda",
+        "B2CT_MANAGEMENT": "eno1",
+        "B2CT_SQUID": "0",
+        "B2CT_RELEASE": "el9",
+        "B2CT_INTERFACES": f"{sites.HV_MAC}=eno1 {sites.HV_MAC2}=eno2",
+    }
+
+
+def test_the_machine_knows_itself_by_its_serial_number(tmp_path: Path) -> None:
+    made = machine(tmp_path)
+    made.card("eno1", sites.CONTROL_MAC.upper())
+    made.write("sys/class/dmi/id/product_serial", "sn-control")
+    assert made.shell('recognise; printf "%s " "${MATCHES[@]}"') == "0 "
+    made.write("sys/class/net/eno1/address", "52:54:00:ff:ff:ff")
+    assert made.shell('recognise; printf "%s " "${MATCHES[@]}"') == "0 "
+
+
+def test_members_of_a_bond_are_known_by_the_address_they_were_born_with(tmp_path: Path) -> None:
+    made = machine(tmp_path)
+    made.card("eno1", "52:54:00:00:00:aa")
+    made.write("sys/class/net/eno1/bonding_slave/perm_hwaddr", sites.HV_MAC)
+    assert made.shell('recognise; printf "%s " "${MATCHES[@]}"') == "1 "
+    assert made.shell(f"card_of_mac {sites.HV_MAC}") == "eno1"
+
+
+@pytest.mark.parametrize(
+    ("macs", "question"),
+    [([], "node"), ([sites.CONTROL_MAC, sites.HV_MAC], "node"), ([sites.HV_MAC], "card:1")],
+)
+def test_none_or_several_matches_are_asked(tmp_path: Path, macs: list[str], question: str) -> None:
+    made = machine(tmp_path)
+    for number, mac in enumerate(macs):
+        made.card(f"eno{number}", mac)
+    assert made.shell('derive || printf %s "$NEXT"') == question
+
+
+def test_a_medium_for_another_node_says_so(tmp_path: Path) -> None:
+    made = machine(tmp_path, roles=[], node="hv01")
+    made.card("eno1", "52:54:00:ff:ff:ff")
+    told = made.shell('derive || printf "%s: %s" "$NEXT" "$NOTE"')
+    assert told.startswith("other: This medium is made for hv01, but the machine has none of")
+
+
+def test_a_fixed_node_without_marks_is_not_doubted(tmp_path: Path) -> None:
+    made = machine(tmp_path, roles=[], node="hv02")
+    made.card("eno1", "52:54:00:ff:ff:ff")
+    assert made.shell('derive || printf %s "$NEXT"') == "card:0"
+
+
+def test_squid_runs_where_the_site_says(tmp_path: Path) -> None:
+    made = machine(tmp_path)
+    told = 'for r in "control a" "single a" "hypervisor hv01"; do has_squid $r && echo "$r"; done'
+    assert made.shell(told) == "control a\nsingle a\n"
+    made = machine(tmp_path / "b", sites.full(squid={"node": "hv01"}))
+    assert made.shell(told) == "hypervisor hv01\n"
+    external = sites.full(squid={"external": ["http://squid.example.org:3128"]})
+    assert machine(tmp_path / "c", external).shell(told) == ""
+
+
+# ---------------------------------------------------------------- source
+
+
+def test_packages_from_the_medium_wherever_it_was_started_from(tmp_path: Path) -> None:
+    made = hypervisor(tmp_path, source=InstallSource("medium"))
+    for name in ("BaseOS", "AppStream"):
+        made.write(f"run/install/repo/{name}/repodata/repomd.xml", "")
+    run(made)
+    assert made.written("source.ks").splitlines() == [
+        "url --url=file:///run/install/repo/BaseOS",
+        "repo --name=AppStream --baseurl=file:///run/install/repo/AppStream",
+    ]
+
+
+def test_a_medium_with_one_repository_at_its_root(tmp_path: Path) -> None:
+    made = hypervisor(tmp_path, sites.full("el7"), source=InstallSource("medium"))
+    made.write("run/install/repo/repodata/repomd.xml", "")
+    run(made)
+    assert made.written("source.ks") == "url --url=file:///run/install/repo\n"
+
+
+def test_a_medium_that_dracut_let_go_of_is_looked_for(tmp_path: Path) -> None:
+    made = hypervisor(tmp_path, source=InstallSource("medium"))
+    run(made)
+    assert made.written("source.ks") == "cdrom\n"
+
+
+# ---------------------------------------------------------------- network
+
+
+def on_networks(root: Path, release: str, *interfaces: dict[str, Any], **network: Any) -> Machine:
+    networks = {**NETWORKS, "vms": {**NETWORKS["vms"], **network}}
+    node = {"name": "hv01", "role": "hypervisor", "disk": {"serial": "DISK-1"}}
+    nodes = [CONTROL, {**node, "interfaces": list(interfaces)}]
+    site = sites.full(release, networks=networks, nodes=nodes)
+    made = hypervisor(root, site, roles=[], node="hv01")
+    made.card("eno3", "52:54:00:00:00:13", link=False)
+    run(made)
+    return made
+
+
+CONTROL = {"name": "one", "role": "control"}
+SERVICE = {"network": "service", "mac": sites.HV_MAC, "address": "10.0.0.11"}
+VMS = {"network": "vms", "mac": sites.HV_MAC2, "address": "10.9.0.11"}
+BOND = {"members": [sites.HV_MAC2, "52:54:00:00:00:13"], "mode": "802.3ad"}
+
+
+@pytest.mark.parametrize("release", ["el7", "el8", "el9", "el10"])
+def test_a_bridge_on_a_card_is_said_in_the_kickstart(tmp_path: Path, release: str) -> None:
+    made = on_networks(tmp_path, release, SERVICE, VMS)
+    assert made.written("network.ks").splitlines() == [
+        "network --device=eno1 --bootproto=static --ip=10.0.0.11 --netmask=255.255.255.0"
+        " --gateway=10.0.0.1 --nameserver=10.0.0.1,10.0.0.2,9.9.9.9 --onboot=on --activate"
+        " --hostname=hv01.b2ct.example.org",
+        "network --device=br0 --bridgeslaves=eno2 --bridgeopts=stp=no --bootproto=static"
+        " --ip=10.9.0.11 --netmask=255.255.255.0 --nodefroute --onboot=on",
+        "network --device=eno3 --bootproto=dhcp --onboot=off",
+    ]
+    assert not (made.root / "tmp/b2ct/target").exists()
+
+
+def test_dhcp_first_keeps_the_default_route(tmp_path: Path) -> None:
+    made = on_networks(tmp_path, "el9", {**SERVICE, "address": "dhcp"}, VMS)
+    first, second, _ = made.written("network.ks").splitlines()
+    assert first.startswith("network --device=eno1 --bootproto=dhcp --onboot=on --activate")
+    assert "--gateway" not in second
+    assert "--nodefroute" in second
+
+
+def test_a_second_dhcp_makes_no_default_route(tmp_path: Path) -> None:
+    made = on_networks(tmp_path, "el9", SERVICE, {**VMS, "address": "dhcp"})
+    assert "--bootproto=dhcp --nodefroute" in made.written("network.ks")
+
+
+@pytest.mark.parametrize(("release", "in_kickstart"), [("el8", False), ("el9", True)])
+def test_a_bridge_on_a_bond_where_the_installer_can(
+    tmp_path: Path, release: str, in_kickstart: bool
+) -> None:
+    made = on_networks(
+        tmp_path, release, SERVICE, {"network": "vms", "bond": BOND, "address": "none"}
+    )
+    lines = made.written("network.ks").splitlines()
+    assert (made.root / "tmp/b2ct/target").exists() is not in_kickstart
+    if in_kickstart:
+        assert lines[1:3] == [
+            "network --device=bond0 --bondslaves=eno2,eno3 --bondopts=mode=802.3ad,miimon=100"
+            " --noipv4 --noipv6 --onboot=on",
+            "network --device=br0 --bridgeslaves=bond0 --bridgeopts=stp=no --noipv4 --noipv6"
+            " --onboot=on",
+        ]
+    else:
+        assert len(lines) == 1
+
+
+def test_a_vlan_on_a_bond_without_bridge(tmp_path: Path) -> None:
+    site = {"network": "vms", "bond": BOND, "address": "10.9.0.11"}
+    made = on_networks(tmp_path, "el7", SERVICE, site, vlan=20, bridge=None)
+    assert made.written("network.ks").splitlines()[1:] == [
+        "network --device=bond0 --bondslaves=eno2,eno3 --bondopts=mode=802.3ad,miimon=100"
+        " --noipv4 --noipv6 --onboot=on",
+        "network --device=bond0 --vlanid=20 --interfacename=vlan20 --bootproto=static"
+        " --ip=10.9.0.11 --netmask=255.255.255.0 --nodefroute --onboot=on",
+    ]
+
+
+def test_a_bridge_on_a_vlan_on_a_bond_as_keyfiles(tmp_path: Path) -> None:
+    site = {"network": "vms", "bond": BOND, "address": "10.9.0.11"}
+    made = on_networks(tmp_path, "el9", SERVICE, site, vlan=20, mtu=9000)
+    folder = made.root / "tmp/b2ct/target/etc/NetworkManager/system-connections"
+    files = {file.stem: file.read_text() for file in folder.iterdir()}
+    assert sorted(files) == ["bond0", "br0", "eno1", "eno2", "eno3", "vlan20"]
+    assert files["eno1"] == (
+        "[connection]\nid=eno1\ntype=ethernet\ninterface-name=eno1\n\n"
+        "[ipv4]\nmethod=manual\naddress1=10.0.0.11/24\ngateway=10.0.0.1\n"
+        "dns=10.0.0.1;10.0.0.2;9.9.9.9;\n\n[ipv6]\nmethod=auto\n"
+    )
+    assert "master=bond0\nslave-type=bond\n" in files["eno2"]
+    assert "[ethernet]\nmtu=9000\n" in files["eno3"]
+    assert "[bond]\nmode=802.3ad\nmiimon=100\n" in files["bond0"]
+    assert "[ipv4]\nmethod=disabled\n" in files["bond0"]
+    assert "master=br0\nslave-type=bridge\n" in files["vlan20"]
+    assert "[vlan]\nid=20\nparent=bond0\n" in files["vlan20"]
+    assert "[bridge]\nstp=false\n" in files["br0"]
+    assert "address1=10.9.0.11/24\nnever-default=true\n" in files["br0"]
+    assert all(file.stat().st_mode & 0o777 == 0o600 for file in folder.iterdir())
+    assert env_of(made)["B2CT_MANAGEMENT"] == "eno1"
+
+
+@pytest.mark.parametrize("release", ["el6", "el8"])
+def test_the_same_as_ifcfg_files(tmp_path: Path, release: str) -> None:
+    site = {"network": "vms", "bond": BOND, "address": "10.9.0.11"}
+    made = on_networks(tmp_path, release, SERVICE, site, vlan=20)
+    folder = made.root / "tmp/b2ct/target/etc/sysconfig/network-scripts"
+    files = {file.name: set(file.read_text().splitlines()) for file in folder.iterdir()}
+    assert sorted(files) == [
+        f"ifcfg-{name}" for name in ("bond0", "br0", "eno1", "eno2", "eno3", "vlan20")
+    ]
+    assert files["ifcfg-eno1"] >= {"IPADDR=10.0.0.11", "GATEWAY=10.0.0.1", "DEFROUTE=yes"}
+    assert files["ifcfg-eno1"] >= {"NETMASK=255.255.255.0", "DNS1=10.0.0.1", "DNS3=9.9.9.9"}
+    assert files["ifcfg-eno2"] >= {"MASTER=bond0", "SLAVE=yes", "BOOTPROTO=none"}
+    assert files["ifcfg-bond0"] >= {'BONDING_OPTS="mode=802.3ad miimon=100"', "BOOTPROTO=none"}
+    assert files["ifcfg-vlan20"] >= {"VLAN=yes", "PHYSDEV=bond0", "BRIDGE=br0", "BOOTPROTO=none"}
+    assert files["ifcfg-br0"] >= {"TYPE=Bridge", "IPADDR=10.9.0.11", "DEFROUTE=no", "STP=off"}
+    (line,) = made.written("network.ks").splitlines()
+    assert line.startswith("network --device=eno1 --bootproto=static --ip=10.0.0.11")
+
+
+def test_two_networks_on_one_card(tmp_path: Path) -> None:
+    """The service network untagged with a bridge, another tagged on the same card: files."""
+    made = on_networks(tmp_path, "el10", SERVICE, {**VMS, "mac": sites.HV_MAC}, vlan=7)
+    folder = made.root / "tmp/b2ct/target/etc/NetworkManager/system-connections"
+    files = {file.stem: file.read_text() for file in folder.iterdir()}
+    assert sorted(files) == ["br0", "eno1", "eno2", "eno3", "vlan7"]
+    assert "autoconnect=false" in files["eno2"]
+
+
+def test_a_control_node_has_no_bridges(tmp_path: Path) -> None:
+    node = {"name": "one", "role": "control", "interfaces": [VMS], "disk": {"serial": "DISK-1"}}
+    made = hypervisor(tmp_path, sites.full(networks=NETWORKS, nodes=[node]), roles=[], node="one")
+    run(made)
+    assert "bridge" not in made.written("network.ks")
+    assert env_of(made)["B2CT_MANAGEMENT"] == "eno2"
+
+
+@pytest.mark.parametrize(
+    ("address", "prefix", "reason"),
+    [
+        ("10.0.0.11", 24, ""),
+        ("10.0.0.255", 16, ""),
+        ("10.0.0.0", 24, "10.0.0.0 is the address of the network itself"),
+        ("10.0.255.255", 16, "10.0.255.255 is the broadcast address of its network"),
+        ("10.0.0.256", 24, "10.0.0.256 is not an IPv4 address such as 10.0.0.11"),
+        ("10.0.0.011", 24, "10.0.0.011 is not an IPv4 address such as 10.0.0.11"),
+        ("10.0.0", 24, "10.0.0 is not an IPv4 address such as 10.0.0.11"),
+        ("10.0.0.1.", 24, "10.0.0.1. is not an IPv4 address such as 10.0.0.11"),
+        ("1.2.3.4.5", 24, "1.2.3.4.5 is not an IPv4 address such as 10.0.0.11"),
+        ("127.0.0.1", 8, "127.0.0.1 is no address of a machine"),
+        ("224.0.0.1", 24, "224.0.0.1 is no address of a machine"),
+        ("0.0.0.1", 24, "0.0.0.1 is no address of a machine"),
+    ],
+)
+def test_addresses(tmp_path: Path, address: str, prefix: int, reason: str) -> None:
+    assert machine(tmp_path).shell(f"bad_host {address} {prefix}") == reason
+
+
+# ---------------------------------------------------------------- disks
+
+
+def disk_of(made: Machine, **disk: Any) -> str:
+    words = (disk.get(k, "") for k in ("serial", "wwn", "path", "model", "least", "most"))
+    quoted = " ".join(shlex.quote(str(word)) for word in words)
+    return made.shell(f'for d in "${{DISKS[@]}}"; do fits "$d" {quoted} && printf "%s " "$d"; done')
+
+
+def test_the_disk_by_any_of_its_names(tmp_path: Path) -> None:
+    made = machine(tmp_path)
+    path = "/dev/disk/by-path/pci-0000:00:1f.2-ata-1"
+    made.disk("sda", 500, serial="S1", model="ACME SSD 870", ID_WWN="0x5000c500a1b2c3d4")
+    made.disk("sdb", 2000, serial="S2", model="ACME SSD 870", DEVLINKS=f"/dev/x {path} /dev/y")
+    made.disk("nvme0n1", 1000, model="Fast")
+    made.write("sys/block/nvme0n1/device/serial", "S3  ")
+    assert disk_of(made, serial="s1") == "sda "
+    assert disk_of(made, serial="S3") == "nvme0n1 "
+    assert disk_of(made, wwn="naa.5000C500A1B2C3D4") == "sda "
+    assert disk_of(made, path=path) == "sdb "
+    assert disk_of(made, path=path[:-1]) == ""
+    assert disk_of(made, model="acme_ssd  870") == "sda sdb "
+    assert disk_of(made, model="ACME SSD 870", least=1000 * 2**30) == "sdb "
+    assert disk_of(made, least=600 * 2**30, most=1500 * 2**30) == "nvme0n1 "
+    assert disk_of(made, serial="S1", model="Fast") == ""
+
+
+def test_a_usb_disk_is_taken_only_when_it_is_named(tmp_path: Path) -> None:
+    made = machine(tmp_path)
+    made.disk("sda", 500, serial="S1", model="ACME", usb=True)
+    assert disk_of(made, model="ACME") == ""
+    assert disk_of(made, serial="S1") == "sda "
+
+
+@pytest.mark.parametrize(
+    ("cmdline", "mounts"),
+    [
+        ("inst.stage2=hd:LABEL=B2CT", ""),
+        (r"inst.ks=hd:LABEL=B2\x20CT:/ks/auto.ks", ""),
+        ("ks=hd:sdb1:/ks/auto.ks", ""),
+        ("inst.repo=hd:/dev/sdb1:/", ""),
+        ("quiet", "/dev/sdb1 /run/install/repo vfat ro 0 0"),
+        ("quiet", "/dev/sdb /run/initramfs/live iso9660 ro 0 0"),
+    ],
+)
+def test_the_medium_is_never_offered(tmp_path: Path, cmdline: str, mounts: str) -> None:
+    made = machine(tmp_path)
+    made.disk("sda", 500)
+    made.disk("sdb", 16, Part(1, 8000, "vfat", "B2 CT" if "x20" in cmdline else "B2CT"))
+    made.write("proc/cmdline", cmdline)
+    made.write("proc/mounts", mounts)
+    assert made.shell('printf "%s|" "${DISKS[@]}" "${HIDDEN[@]}"') == (
+        "sda|sdb: the installation medium|"
+    )
+
+
+def test_what_else_is_not_offered(tmp_path: Path) -> None:
+    made = machine(tmp_path)
+    made.disk("sda", 500)
+    made.disk("sdb", 500)
+    made.disk("sdc", 9000, Part(1, 100))
+    made.disk("sr0", 4)
+    made.disk("loop0", 1)
+    made.disk("sdd", 0)
+    made.write("sys/block/sdb/ro", "1")
+    made.write("pvs", "  /dev/sdc1  vg-one-100\n  /dev/sda vg_old")
+    assert made.shell('printf "%s|" "${DISKS[@]}" "${HIDDEN[@]}"') == (
+        "sda|sdb: read-only|sdc: holds OpenNebula's shared storage (vg-one-100)|"
+    )
+    assert made.shell("contents sda") == "LVM volume group vg_old\n"
+
+
+def test_what_is_on_a_disk(tmp_path: Path) -> None:
+    made = machine(tmp_path)
+    made.disk("sda", 500, Part(1, 512, "vfat", "EFI"), Part(2, 20480, "ext4", "home"), Part(3, 64))
+    made.disk("sdb", 500)
+    assert made.shell("contents sda").splitlines() == [
+        "sda1, 512 MiB, vfat, labelled 'EFI'",
+        "sda2, 20 GiB, ext4, labelled 'home'",
+        "sda3, 64 MiB",
+    ]
+    assert made.shell("contents sdb; has_data sdb || echo empty") == "empty\n"
+    image = made.root / "dev/sdb"
+    subprocess.run(["sgdisk", "-o", image], check=True, capture_output=True)
+    assert made.shell("contents sdb; has_data sdb || echo empty") == (
+        "an empty partition table (gpt)\nempty\n"
+    )
+
+
+def test_a_disk_that_cannot_be_read_is_not_taken_for_empty(tmp_path: Path) -> None:
+    made = machine(tmp_path)
+    made.disk("sda", 500)
+    (made.root / "dev/sda").unlink()
+    assert made.shell('printf "%s|" "${DISKS[@]}" "${HIDDEN[@]}"') == "sda: cannot be read|"
+
+
+@pytest.mark.parametrize(
+    ("blkid", "told"),
+    [("exit 8", "sda, several kinds of data at once"), ("exit 127", "sda, xfs, labelled 'old'")],
+)
+def test_data_is_seen_where_blkid_does_not_say(tmp_path: Path, blkid: str, told: str) -> None:
+    """Two signatures at once; and an installer without blkid, where udev has looked."""
+    made = machine(tmp_path)
+    made.disk("sda", 500, ID_FS_TYPE="xfs", ID_FS_LABEL="old")
+    tool = made.root / "bin/blkid"
+    tool.write_text(f"#!/bin/bash\n{blkid}\n")
+    tool.chmod(0o755)
+    assert made.shell("contents sda; has_data sda && echo data") == f"{told}\ndata\n"
+
+
+def plan(made: Machine, gib: int, role: str = "control") -> str:
+    made.write("sys/block/sda/size", str(gib * 2**21))
+    told = '"$PLAN_ROOT $PLAN_SWAP $PLAN_SQUID $PLAN_DATASTORE $PLAN_GROW|$PLAN_NOTES|$PLAN_ERROR"'
+    return made.shell(f"plan_disk sda {role} name; echo {told}").strip()
+
+
+def test_the_layout_follows_the_size_of_the_disk(tmp_path: Path) -> None:
+    made = machine(tmp_path)
+    made.disk("sda", 500)
+    assert plan(made, 500) == "40960 4096 61440 128000 1||"
+    assert plan(made, 500, "hypervisor") == "40960 4096 0 128000 1||"
+    assert plan(made, 100) == (
+        "40960 4096 29992 25600 1|the disk is small, so: root 40 GiB, swap 4096 MiB, squid 29 GiB,"
+        " datastores 25 GiB|"
+    )
+    for gib in (20, 24, 32, 60, 90, 116, 117, 118):
+        words = plan(made, gib).split("|")[0].split()
+        total = sum(map(int, words[:4])) + 1024 + 600
+        assert total <= gib * 1024, gib
+    assert "sda has 8192 MiB, and a control machine needs at least" in plan(made, 8)
+
+
+@pytest.mark.parametrize(
+    ("storage", "role", "expected"),
+    [
+        ({"type": "nfs", "server": "nfs.example.org", "export": "/one"}, "control", "0 0"),
+        ({"type": "lvm"}, "hypervisor", "16384 0"),
+        ({"type": "lvm"}, "control", "128000 1"),
+        ({"type": "ssh"}, "hypervisor", "128000 1"),
+    ],
+)
+def test_who_keeps_images_has_the_rest_of_the_disk(
+    tmp_path: Path, storage: dict[str, str], role: str, expected: str
+) -> None:
+    made = machine(tmp_path, sites.full(storage=storage))
+    made.disk("sda", 500)
+    assert plan(made, 500, role).split("|")[0].endswith(f" {expected}")
+
+
+def test_a_datastore_of_the_size_that_the_site_says(tmp_path: Path) -> None:
+    made = hypervisor(tmp_path, sites.full(disk_layout={"datastore": "100 GiB"}))
+    run(made)
+    assert "--name=datastores --fstype=xfs --size=102400\n" in made.written("storage.ks")
+
+
+def test_firmware_of_releases_without_reqpart(tmp_path: Path) -> None:
+    made = hypervisor(tmp_path, sites.full("el6"))
+    run(made)
+    assert "/boot/efi" not in made.written("storage.ks")
+    assert "--driveorder=sda" in made.written("storage.ks")
+    (made.root / "sys/firmware/efi").mkdir(parents=True)
+    run(made)
+    assert "part /boot/efi --fstype=efi --size=600 --ondisk=sda\n" in made.written("storage.ks")
+
+
+def test_el6_under_bios_refuses_what_it_cannot_start_from(tmp_path: Path) -> None:
+    made = machine(tmp_path, sites.full("el6"))
+    made.disk("sda", 3000)
+    assert "starts from at most 2048 GiB under BIOS" in plan(made, 3000)
+    made = machine(tmp_path / "b", sites.full("el7"))
+    made.disk("sda", 3000)
+    assert plan(made, 3000).endswith("||")
+
+
+def test_the_serial_console_goes_on(tmp_path: Path) -> None:
+    made = hypervisor(tmp_path, sites.full(installer={"serial_console": "ttyS1,115200"}))
+    run(made)
+    assert '--append="console=tty0 console=ttyS1,115200"' in made.written("storage.ks")
+
+
+@pytest.mark.parametrize(
+    ("pvs", "question"), [("  /dev/sdb1 b2ct", "disk"), ("  /dev/sda1 b2ct", ""), ("", "")]
+)
+def test_two_volume_groups_of_our_name_are_refused(tmp_path: Path, pvs: str, question: str) -> None:
+    made = hypervisor(tmp_path)
+    made.disk("sdb", 500, Part(1, 100))
+    made.write("pvs", pvs)
+    assert made.shell('derive || printf %s "$NEXT"') == question
+
+
+def test_disks_with_a_folder_in_their_name(tmp_path: Path) -> None:
+    made = hypervisor(tmp_path)
+    (made.root / "dev/cciss").mkdir()
+    made.write("sys/block/cciss!c0d0/size", str(500 * 2**21))
+    made.write("sys/block/cciss!c0d0/cciss!c0d0p1/partition", "1")
+    made.write("dev/cciss/c0d0", "")
+    assert made.shell('printf "%s " "${DISKS[@]}"') == "cciss!c0d0 sda "
+    made.shell('KEYBOARD=us; plan_disk "cciss!c0d0" control one; write_storage "cciss!c0d0"')
+    assert "ignoredisk --only-use=cciss/c0d0\n" in made.written("storage.ks")
+    made.write("proc/mounts", "/dev/cciss/c0d0p1 /run/install/repo vfat ro 0 0")
+    assert made.shell('printf "%s " "${DISKS[@]}"') == "sda "
+
+
+# ---------------------------------------------------------------- no reinstall loop
+
+
+def test_a_finished_installation_is_noticed_even_if_the_disk_may_be_wiped(tmp_path: Path) -> None:
+    made = hypervisor(tmp_path)
+    made.disk("sda", 500, Part(1, 600, "vfat"), Part(2, 1024, "installed"), serial="DISK-1")
+    told = 'derive || printf "%s: %s" "$NEXT" "${INSTALLED_ABOUT[0]}"'
+    assert made.shell(told) == "reinstall: hv01.example.org (hypervisor) installed today"
+
+
+def test_an_installation_that_did_not_finish_is_none(tmp_path: Path) -> None:
+    made = hypervisor(tmp_path)
+    made.disk("sda", 500, Part(1, 1024, "ext4", ""), serial="DISK-1")
+    run(made)
+    assert made.asked() == []
+
+
+def test_a_boot_argument_reinstalls(tmp_path: Path) -> None:
+    made = hypervisor(tmp_path)
+    made.disk("sda", 500, Part(2, 1024, "installed"), serial="DISK-1")
+    made.write("proc/cmdline", "quiet b2ct.reinstall inst.text")
+    run(made)
+    assert made.asked() == []
+
+
+# ---------------------------------------------------------------- hostile values
+
+LINES = st.text(
+    st.characters(blacklist_categories=("Cc", "Cs"), blacklist_characters="\u2028\u2029"),
+    max_size=40,
+) | st.sampled_from(
+    ["%end", "%pre", "$(reboot)", "`reboot`", "'; reboot #", '"', "\\", "{{ 7 * 7 }}", "{% raw %}"]
+)
+
+
+FIELDS = ("serial", "machine_serial", "wwn", "model", "path", "admin")
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(values=st.fixed_dictionaries(dict.fromkeys(FIELDS, LINES)))
+def test_hostile_values_come_back_as_they_are(values: dict[str, str]) -> None:
+    """No value breaks out, and the node table holds exactly what the site says."""
+    calm = oracle.parse(_rendered(dict.fromkeys(FIELDS, "a")), "el9")
+    text = _rendered(values)
+    wild = oracle.parse(text, "el9")
+    assert [script.type for script in wild.scripts] == [script.type for script in calm.scripts]
+    assert wild.packages.packageList == calm.packages.packageList
+    outside = [x for x in str(wild).splitlines() if x.startswith(("text", "part", "url", "repo"))]
+    assert outside == [
+        x for x in str(calm).splitlines() if x.startswith(("text", "part", "url", "repo"))
+    ]
+    oracle.bash_parses(text)
+    code = pre_of(text)
+    code = code[: code.index("\nrecognise\n")]
+    shown = '"${NODE_SERIAL[0]}" "${NODE_DISK_SERIAL[0]}" "${NODE_DISK_WWN[0]}"'
+    shown += ' "${NODE_DISK_MODEL[0]}" "${NODE_DISK_PATH[0]}"'
+    done = subprocess.run(
+        ["bash", "-c", f"{code}\nprintf '%s\\0' {shown}"],
+        env={"PATH": "/usr/bin:/bin", "B2CT_ROOT": "/nonexistent"},
+        capture_output=True,
+        check=False,
+    )
+    told = done.stdout.decode().split("\0")[:-1]
+    wanted = [values[name] for name in ("machine_serial", "serial", "wwn", "model")]
+    assert told == [*wanted, f"/{values['path']}"]
+
+
+def _rendered(values: dict[str, str]) -> str:
+    disk = {name: values[name] for name in ("serial", "wwn", "model")}
+    node = {
+        "name": "n",
+        "role": "hypervisor",
+        "serial": values["machine_serial"],
+        "disk": {**disk, "path": f"/{values['path']}"},
+    }
+    admins = [{"name": values["admin"], "ssh_keys": [sites.KEY]}]
+    return render(sites.full(nodes=[node], admins=admins), roles=[Role.HYPERVISOR]).text
