@@ -122,7 +122,9 @@ def make_iso(request: IsoRequest, source: Path) -> IsoMade:
     if request.dry_run:
         return IsoMade(installer, prepared, output, None)
     with byte_progress(f"writing {output.name}", installer.size) as advance:
-        written = remaster.write(plan, output, progress=advance, sha256=request.sha256)
+        # With a hash or a password on it the image is for its maker's eyes.
+        mode = 0o600 if request.secrets else 0o644
+        written = remaster.write(plan, output, progress=advance, sha256=request.sha256, mode=mode)
     return IsoMade(installer, prepared, output, written)
 
 

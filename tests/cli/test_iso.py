@@ -119,6 +119,23 @@ def test_the_source_is_never_the_target(tmp_path: Path, practice_iso: PracticeIs
     assert source.read_bytes() == before
 
 
+def test_an_image_with_a_hash_is_not_world_readable(
+    tmp_path: Path, practice_iso: PracticeIso
+) -> None:
+    (tmp_path / "password").write_text("a long pass phrase\n")
+    (tmp_path / "password").chmod(0o600)
+    site = tmp_path / "site.yaml"
+    site.write_text("secrets:\n  root_password: {file: password}\n")
+    words = ("iso", "--role", "control", "--source", practice_iso("el9"), "-o", "x.iso")
+    done = b2ct(*words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "x.iso").stat().st_mode & 0o777 == 0o600
+    assert "hash of root's password" in done.stderr
+    image = (tmp_path / "x.iso").read_bytes()
+    assert b"a long pass phrase" not in image
+    assert b"rootpw --iscrypted $6$" in image or b"rootpw --iscrypted '$6$" in image
+
+
 def test_without_role_or_node(tmp_path: Path) -> None:
     assert_refused(b2ct("iso", cwd=tmp_path), "a role or a node", "--role")
 
