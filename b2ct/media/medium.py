@@ -53,8 +53,10 @@ def prepare(
     """
     fitted, assumed = fit(site, installer)
     source = install_source(fitted, installer)
-    every = [(list(dict.fromkeys(roles)), None)] if len(set(roles)) > 1 else []
-    every += [([role], None) for role in dict.fromkeys(roles)]
+    once = list(dict.fromkeys(roles))
+    every: list[tuple[list[Role], str | None]] = [([role], None) for role in once]
+    if len(once) > 1:
+        every.insert(0, (once, None))
     every += [([], name) for name in dict.fromkeys(nodes)]
     kickstarts = tuple(
         render(fitted, roles=wanted, node=name, source=source, secrets=secrets)
