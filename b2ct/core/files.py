@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import tempfile
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -50,11 +50,10 @@ def atomic(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
             raise B2ctError(
                 f"{path} is a device or a pipe, not an ordinary file", hint="name a file with -o"
             )
-        # Names may have 255 bytes, of which a character takes up to four.
-        handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.name[:50]}.", suffix=".part"
-        )
-        temporary = Path(name)
+        # Names may have 255 bytes, of which a character takes up to four. The name is chosen before
+        # the file is made: a signal that comes between the two leaves nothing behind.
+        temporary = path.parent / f".{path.name[:50]}.{secrets.token_hex(8)}.part"
+        handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(handle, "w+b") as raw:
             yield cast("BinaryIO", raw)
             raw.flush()
