@@ -1,0 +1,299 @@
+"""What an installer ISO is: its release, how it boots, and what it carries.
+
+Everything is read from the image at hand: `.treeinfo` (productmd), `.discinfo` (Anaconda), the
+volume ID, and the boot menus. Nothing is taken from the file's name.
+"""
+
+from __future__ import annotations
+
+import configparser
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from b2ct.core.errors import B2ctError
+from b2ct.media import bootcfg, esp
+from b2ct.media.bootcfg import GRUB, ISOLINUX
+from b2ct.media.esp import Esp
+from b2ct.media.iso9660 import Volume, children, content, find
+from b2ct.media.layout import Layout, read_layout
+from b2ct.media.source import Image
+from b2ct.site.catalogue import RELEASES
+
+_SMALL = 2**20
+_ISOLINUX_PATHS = ("isolinux/isolinux.cfg", "isolinux.cfg", "boot/isolinux/isolinux.cfg")
+_GRUB_PATHS = ("boot/grub2/grub.cfg", "boot/grub/grub.cfg")
+_KERNELS = (
+    ("images/pxeboot/vmlinuz", "images/pxeboot/initrd.img"),
+    ("isolinux/vmlinuz", "isolinux/initrd.img"),
+)
+_STAGE2 = ("images/install.img", "LiveOS/squashfs.img")
+_ARCHITECTURE = re.compile(
+    r"(?<![a-z0-9])(x86_64|aarch64|ppc64le|ppc64|s390x|i[3-6]86)(?![a-z0-9])"
+)
+_DISTRIBUTIONS = (
+    ("centos-stream", r"CentOS[ _-]*Stream"),
+    ("almalinux", r"Alma ?Linux"),
+    ("rocky", r"Rocky(?:[ _-]*Linux)?"),
+    ("rhel", r"RHEL|Red Hat Enterprise Linux(?: Server)?"),
+    ("centos", r"CentOS(?:[ _-]*Linux)?"),
+    ("", r"[A-Z][A-Za-z]+(?: [A-Z][A-Za-z]+)*"),
+)
+_VERSION = r"[ _-]+(?:release )?(\d{1,2})(?:[._-](\d{1,2})(?![\d]))?(?!\d)"
+_MENU_WORDS = {"Install", "Test", "Rescue", "Boot", "Welcome", "Troubleshooting"}
+_MOST_FOLDERS = 64
+
+
+@dataclass(frozen=True)
+class BootConfig:
+    """A boot loader's configuration: `kind` is `isolinux` or `grub`, `location` `tree` or `esp`."""
+
+    path: str
+    kind: str
+    location: str
+    text: str = field(repr=False)
+    partition: Esp | None = None
+
+
+@dataclass(frozen=True)
+class Installer:
+    """An installer image, as far as its own contents tell."""
+
+    path: Path
+    size: int
+    """Bytes of the file."""
+    volume_id: str
+    arch: str
+    """`x86_64`, or empty when the image does not say."""
+    release: str
+    """The catalogue's key: `el6` ... `el10`."""
+    distribution: str
+    """The name as found, such as `AlmaLinux`."""
+    distribution_key: str
+    """The catalogue's key, such as `almalinux`; empty for one that it does not know."""
+    version: str
+    """Such as `9.5`, or `7`."""
+    repositories: tuple[str, ...]
+    """Paths in the tree that hold package repositories; `` is the root."""
+    boot_modes: tuple[str, ...]
+    """Of `bios-cd`, `uefi-cd`, `bios-usb`, `uefi-usb`."""
+    kernel: str
+    initrd: str
+    stage2: str
+    """Path in the tree; empty when there is none."""
+    boot_configs: tuple[BootConfig, ...]
+    device: str
+    """How a kernel argument names this medium: `hd:LABEL=` and the label as loaders need it."""
+
+    @property
+    def has_packages(self) -> bool:
+        """It is a DVD with packages, not a netinstall image."""
+        return bool(self.repositories)
+
+    @property
+    def label(self) -> str:
+        r"""The label as it stands in kernel arguments, such as `CentOS\x207\x20x86_64`."""
+        return self.device.partition("LABEL=")[2]
+
+
+def inspect(path: Path) -> Installer:
+    """Look into an installer ISO.
+
+    Raises B2ctError that says why when it is missing, a folder, no ISO image, cut, damaged, not an
+    installer, for another architecture, or of a release that the catalogue does not have.
+    """
+    with Image(path) as image:
+        return _inspect(image)
+
+
+def _inspect(image: Image) -> Installer:
+    layout = read_layout(image)
+    volume = layout.descriptors.primary
+    kernel, initrd = _kernel(image, volume)
+    configs = tuple(_boot_configs(image, layout))
+    _check_bootable(image, layout, configs)
+    tree = _treeinfo(image, volume)
+    texts = list(_self_descriptions(image, volume, tree, configs))
+    release, name, key, version = _recognise(image, texts)
+    return Installer(
+        path=image.path,
+        size=image.size,
+        volume_id=volume.identifier,
+        arch=_architecture(image, volume, tree),
+        release=release,
+        distribution=name,
+        distribution_key=key,
+        version=version,
+        repositories=_repositories(image, volume, tree),
+        boot_modes=layout.boot_modes(),
+        kernel=kernel,
+        initrd=initrd,
+        stage2=next((path for path in _stage2_paths(tree) if find(image, volume, path)), ""),
+        boot_configs=configs,
+        device=_device(volume, release, configs),
+    )
+
+
+def _refuse(image: Image, why: str) -> B2ctError:
+    return B2ctError(
+        f"{image.path} is not an installer that B2CT can change: {why}",
+        hint="give an EL6 ... EL10 netinstall, boot or DVD ISO",
+    )
+
+
+def _kernel(image: Image, volume: Volume) -> tuple[str, str]:
+    for pair in _KERNELS:
+        if all(find(image, volume, path) for path in pair):
+            return pair
+    raise _refuse(image, "it has no installer's kernel and initrd")
+
+
+def _boot_configs(image: Image, layout: Layout) -> Iterator[BootConfig]:
+    volume = layout.descriptors.primary
+    for path in _ISOLINUX_PATHS:
+        if (data := content(image, volume, path, limit=_SMALL)) is not None:
+            yield BootConfig(path, ISOLINUX, "tree", _decode(data))
+    for path in (*_GRUB_PATHS, *_efi_paths(image, volume)):
+        if (data := content(image, volume, path, limit=_SMALL)) is not None:
+            yield BootConfig(path, GRUB, "tree", _decode(data))
+    for partition in layout.esps:
+        for path, data in esp.read_configurations(image, partition).items():
+            yield BootConfig(path, GRUB, "esp", _decode(data), partition)
+
+
+def _efi_paths(image: Image, volume: Volume) -> list[str]:
+    """Where GRUB under UEFI looks in the tree: `EFI/*/grub.cfg` and `EFI/*/BOOT.conf`."""
+    top = find(image, volume, "EFI")
+    if top is None or not top.is_directory:
+        return []
+    folders = [volume.name(r) for r in children(image, volume, top) if r.is_directory]
+    return [
+        f"EFI/{f}/{name}" for f in folders[:_MOST_FOLDERS] for name in ("grub.cfg", "BOOT.conf")
+    ]
+
+
+def _decode(data: bytes) -> str:
+    return data.decode("utf-8", errors="surrogateescape")
+
+
+def _check_bootable(image: Image, layout: Layout, configs: tuple[BootConfig, ...]) -> None:
+    if not layout.equipment.boot_images:
+        raise _refuse(image, "it has no boot loader (no El Torito boot image)")
+    if not configs:
+        raise _refuse(image, "it has no isolinux or GRUB configuration")
+
+
+def _treeinfo(image: Image, volume: Volume) -> configparser.ConfigParser:
+    """`.treeinfo`, empty where there is none or it cannot be read."""
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    data = content(image, volume, ".treeinfo", limit=_SMALL)
+    try:
+        parser.read_string((data or b"").decode(errors="replace"))
+    except configparser.Error:
+        return configparser.ConfigParser(interpolation=None)
+    return parser
+
+
+def _self_descriptions(
+    image: Image,
+    volume: Volume,
+    tree: configparser.ConfigParser,
+    configs: tuple[BootConfig, ...],
+) -> Iterator[str]:
+    """Texts such as `AlmaLinux 9.5`, the most reliable first."""
+    for section, key in (("release", "name"), ("general", "family")):
+        name = tree.get(section, key, fallback="")
+        yield f"{name} {tree.get(section, 'version', fallback='')}"
+    lines = _decode(content(image, volume, ".discinfo", limit=_SMALL) or b"").splitlines()
+    yield "".join(lines[1:2])
+    yield volume.identifier
+    for config in configs:
+        yield from bootcfg.titles(config.kind, config.text)
+
+
+def _recognise(image: Image, texts: list[str]) -> tuple[str, str, str, str]:
+    """Release key, distribution as found, its key, version."""
+    strange = ""
+    for key, pattern in _DISTRIBUTIONS:
+        for text in texts:
+            found = re.search(rf"(?<![A-Za-z])({pattern}){_VERSION}", text)
+            if not found:
+                continue
+            name = re.sub(r"[_-]+", " ", found[1])
+            version = ".".join(filter(None, found.group(2, 3)))
+            release = f"el{int(found[2])}"
+            if release in RELEASES and (key or not _is_menu_word(name)):
+                return release, name, key, version
+            strange = strange or f"{name} {version}"
+    which = f"it is {strange}" if strange else "nothing on it says which release it is"
+    raise B2ctError(
+        f"{image.path}: {which}",
+        hint=f"the catalogue knows {', '.join(RELEASES)}",
+    )
+
+
+def _is_menu_word(name: str) -> bool:
+    """A menu title's verb is no distribution."""
+    return name.split(maxsplit=1)[0] in _MENU_WORDS
+
+
+def _architecture(image: Image, volume: Volume, tree: configparser.ConfigParser) -> str:
+    """`x86_64`, or empty when nothing says. Raises B2ctError for another architecture."""
+    lines = _decode(content(image, volume, ".discinfo", limit=_SMALL) or b"").splitlines()
+    for text in (
+        tree.get("tree", "arch", fallback=""),
+        tree.get("general", "arch", fallback=""),
+        "".join(lines[2:3]),
+        volume.identifier.replace("-", " ").replace(".", " ").replace("_x86_64", " x86_64"),
+    ):
+        if found := _ARCHITECTURE.search(text):
+            if found[1] != "x86_64":
+                raise B2ctError(
+                    f"{image.path} is for {found[1]}", hint="B2CT installs x86_64 machines"
+                )
+            return found[1]
+    return ""
+
+
+def _stage2_paths(tree: configparser.ConfigParser) -> tuple[str, ...]:
+    said = tree.get("stage2", "mainimage", fallback="")
+    return (*([said] if said else []), *_STAGE2)
+
+
+def _repositories(image: Image, volume: Volume, tree: configparser.ConfigParser) -> tuple[str, ...]:
+    """The root, its folders, and what `.treeinfo` names, where they hold `repodata/repomd.xml`."""
+    said = [
+        tree.get(section, "repository", fallback="").strip("./")
+        for section in tree.sections()
+        if section.startswith(("variant-", "addon-"))
+    ]
+    folders = [r for r in children(image, volume, volume.root) if r.is_directory]
+    places = {"": volume.root} | {volume.name(r): r for r in folders[:_MOST_FOLDERS]}
+    for path in said[:_MOST_FOLDERS]:
+        if path not in places and (record := find(image, volume, path)):
+            places[path] = record
+    metadata = "repodata/repomd.xml"
+    return tuple(p for p, start in places.items() if find(image, volume, metadata, start=start))
+
+
+def _device(volume: Volume, release: str, configs: tuple[BootConfig, ...]) -> str:
+    """How the installer's own entries name the medium, or what they would say."""
+    for config in configs:
+        if device := bootcfg.stage2_device(config.text):
+            return device
+    if RELEASES[release].prefixed_arguments:  # dracut looks under /dev/disk/by-label
+        return f"hd:LABEL={udev_escape(volume.identifier)}"
+    return f"hd:LABEL={volume.identifier}"  # EL6's loader hands the label to mount as it is
+
+
+def udev_escape(label: str) -> str:
+    r"""A label as udev names it in /dev/disk/by-label: what is not plain becomes `\xNN`.
+
+    Follows `encode_devnode_name` of systemd's device-nodes.c.
+    """
+    plain = re.compile(r"[A-Za-z0-9#+.:=@_-]")
+    return "".join(
+        char if plain.fullmatch(char) or not char.isascii() else f"\\x{ord(char):02x}"
+        for char in label
+    )
