@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from b2ct.core import fetch, hosttools
+from b2ct.core import data, hosttools
 from b2ct.core.errors import EXIT_VERDICT
 
 KVM = Path("/dev/kvm")
@@ -128,7 +128,7 @@ def doctor(verbs: tuple[str, ...], as_json: bool) -> None:
 def diagnose(verbs: tuple[str, ...] = ()) -> Diagnosis:
     """Look at this host."""
     wanted = verbs or hosttools.uses()
-    cache = fetch.cache_folder()
+    cache = data.cache_folder()
     there = next(folder for folder in (cache, *cache.parents) if folder.is_dir())
     return Diagnosis(
         host=hosttools.this_host(),

@@ -11,14 +11,14 @@ from b2ct.core.errors import B2ctError
 LATEST = 2**32 - 1
 
 
-def image_time() -> int:
-    """Seconds since 1970: SOURCE_DATE_EPOCH if it is set, else now.
+def image_time(default: int | None = None) -> int:
+    """Seconds since 1970: SOURCE_DATE_EPOCH if it is set, else `default`, else now.
 
     Raises B2ctError when it is set to something else than a number of seconds.
     """
     text = os.environ.get("SOURCE_DATE_EPOCH", "")
     if not text:
-        return int(time.time())
+        return int(time.time()) if default is None else default
     if not re.fullmatch(r"[0-9]{1,10}", text):
         raise B2ctError(
             f"SOURCE_DATE_EPOCH is {text!r}", hint="set it to seconds since 1970, or unset it"

@@ -1,7 +1,8 @@
-"""Where the shipped data lives: top-level folders in a checkout, b2ct/_data in a wheel."""
+"""Where data lives: what is shipped (top-level folders, b2ct/_data in a wheel), and the cache."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -11,3 +12,12 @@ def data_folder(name: str) -> Path:
     """The folder of that name: `kickstart`, `images`, `packer` or `templates`."""
     shipped = _PACKAGE / "_data" / name
     return shipped if shipped.is_dir() else _PACKAGE.parent / name
+
+
+def cache_folder() -> Path:
+    """Where what can be had again is kept: $XDG_CACHE_HOME/b2ct, or ~/.cache/b2ct.
+
+    A relative XDG_CACHE_HOME is ignored, as the XDG Base Directory specification asks.
+    """
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "b2ct"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import time
@@ -62,15 +61,6 @@ class _ReplacedError(TransientError):
 
 class UnreachableError(B2ctError):
     """The server cannot be reached, or goes on failing: perhaps the machine is offline."""
-
-
-def cache_folder() -> Path:
-    """Where downloads are kept: $XDG_CACHE_HOME/b2ct, or ~/.cache/b2ct.
-
-    A relative XDG_CACHE_HOME is ignored, as the XDG Base Directory specification asks.
-    """
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "b2ct"
 
 
 def download(

@@ -14,7 +14,7 @@ from b2ct.media.installer import Installer
 from b2ct.media.remaster import Entry
 from b2ct.site import catalogue
 from b2ct.site.catalogue import Distribution, Role
-from b2ct.site.model import ReleaseChoice, Site
+from b2ct.site.model import Site
 
 FOLDER = "ks"
 """Where the kickstarts are in the tree of a medium."""
@@ -95,12 +95,8 @@ def fit(site: Site, installer: Installer) -> tuple[Site, tuple[str, ...]]:
         )
     if "version" not in chosen.model_fields_set:
         assumed.append(f"release {installer.release}, as the image says")
-    release = ReleaseChoice.model_validate(
-        {
-            **chosen.model_dump(exclude_unset=True),
-            "version": installer.release,
-            "distribution": chosen.distribution or found,
-        }
+    release = chosen.model_copy(
+        update={"version": installer.release, "distribution": chosen.distribution or found}
     )
     version = site.opennebula.version
     row = catalogue.release(installer.release)

@@ -18,7 +18,7 @@ from hashlib import sha256 as sha256_of
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from b2ct.core import fetch, files, gpg
+from b2ct.core import data, fetch, files, gpg
 from b2ct.core.console import byte_progress, note
 from b2ct.core.errors import B2ctError
 from b2ct.media import checksums
@@ -125,7 +125,7 @@ def obtain_url(url: str, sha256: str | None, wishes: Wishes) -> Path:
     sha256 = sha256.lower() if sha256 else None
     parts = urlsplit(url)
     name = re.sub(r"[^A-Za-z0-9._+-]", "_", unquote(parts.path).rpartition("/")[2]).lstrip(".")
-    folder = fetch.cache_folder() / "iso" / f"url-{sha256_of(url.encode()).hexdigest()[:16]}"
+    folder = data.cache_folder() / "iso" / f"url-{sha256_of(url.encode()).hexdigest()[:16]}"
     iso = folder / (name or "image.iso")
     record = _read_record(iso)
     if record and not wishes.recheck and sha256 in (None, record.sha256):
@@ -152,7 +152,7 @@ class Shelf:
         self.media = media
         self.wishes = wishes
         self.pin = wishes.signing_key or media.fingerprint
-        self.folder = fetch.cache_folder() / "iso" / f"{media.distribution.value}-{media.release}"
+        self.folder = data.cache_folder() / "iso" / f"{media.distribution.value}-{media.release}"
         self.iso = self.folder / _basename(media.iso)
 
     def recorded(self) -> _Record | None:
@@ -241,8 +241,8 @@ class Shelf:
 
         evidence = self._evidence(read)
         self._make_folder()
-        for url, data in fetched.items():
-            files.write(self.folder / _basename(url), data)
+        for url, content in fetched.items():
+            files.write(self.folder / _basename(url), content)
         return evidence
 
     def _make_folder(self) -> None:

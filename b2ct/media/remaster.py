@@ -9,15 +9,14 @@ and GRUB are never moved, so the tables inside them and Secure Boot's signatures
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from b2ct.core.clock import image_time
 from b2ct.core.errors import B2ctError
 from b2ct.media import bootcfg, esp, hybrid, imagewriter, mediacheck
 from b2ct.media.bootcfg import Entry, Menu
@@ -38,7 +37,6 @@ LARGEST_TOTAL = 256 * 2**20
 """Bytes of files that may be added: they are held in memory."""
 LONGEST_TIMEOUT = 3600
 _SMALL = 2**20
-_LATEST = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ def plan(
     Raises B2ctError for what cannot be put on this medium, and says what to do.
     """
     placed = {check_path(path): data for path, data in files.items()}
-    stamp = _stamp(source_date_epoch)
+    stamp = image_time() if source_date_epoch is None else source_date_epoch
     with Image(installer.path) as image:
         layout = read_layout(image)
         menu = _menu(installer, entries, default, timeout, serial)
@@ -101,20 +99,6 @@ def write(
 ) -> Written:
     """Write a planned image, atomically and in one pass; see `imagewriter.write`."""
     return imagewriter.write(plan.stream, out, progress=progress, sha256=sha256, mode=mode)
-
-
-def _stamp(source_date_epoch: int | None) -> int:
-    """Seconds since 1970, by https://reproducible-builds.org/specs/source-date-epoch/."""
-    if source_date_epoch is None:
-        text = os.environ.get("SOURCE_DATE_EPOCH", "")
-        if not text:
-            return int(time.time())
-        if not re.fullmatch(r"[0-9]{1,10}", text):
-            raise B2ctError(
-                f"SOURCE_DATE_EPOCH is {text!r}", hint="set it to seconds since 1970, or unset it"
-            )
-        source_date_epoch = int(text)
-    return min(max(source_date_epoch, 0), _LATEST)
 
 
 def _menu(

@@ -51,7 +51,7 @@ OpenNebulaKey = Annotated[
 class Model(BaseModel):
     """The base of every part: unknown keys are errors, values never change."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class SiteInfo(Model):

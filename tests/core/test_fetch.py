@@ -451,17 +451,6 @@ def test_small_texts(server: web.Web) -> None:
     assert fetch.get_text(cut, patience=QUICK) == "x" * 100
 
 
-@pytest.mark.parametrize(
-    ("value", "folder"), [("/big/cache", "/big/cache"), ("", ".cache"), ("relative", ".cache")]
-)
-def test_the_cache_folder_follows_xdg(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str, folder: str
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_CACHE_HOME", value)
-    assert fetch.cache_folder() == tmp_path / folder / "b2ct"
-
-
 def test_importing_the_door_does_not_import_requests() -> None:
     code = "import sys, b2ct.core.fetch; sys.exit('requests' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ})

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from pathlib import Path
 
-from b2ct.core.errors import B2ctError
+from b2ct.core.clock import image_time
 from b2ct.core.files import atomic
 from b2ct.core.run import need_tool
 
@@ -46,7 +45,7 @@ def build(
         initrd=initrd.build(row, found.modules, serial=serial),
         menu_seconds=menu_seconds,
         serial=serial,
-        epoch=_epoch(),
+        epoch=image_time(EPOCH),
     )
     with tempfile.TemporaryDirectory(prefix="b2ct-practice-") as folder:
         root, iso = Path(folder) / "tree", Path(folder) / "practice.iso"
@@ -56,13 +55,3 @@ def build(
         with iso.open("rb") as source, atomic(out) as target:
             shutil.copyfileobj(source, target, 1 << 20)
     return out
-
-
-def _epoch() -> int:
-    text = os.environ.get("SOURCE_DATE_EPOCH", str(EPOCH))
-    try:
-        return int(text)
-    except ValueError:
-        raise B2ctError(
-            f"SOURCE_DATE_EPOCH={text} is not a number of seconds", hint="unset it, or correct it"
-        ) from None

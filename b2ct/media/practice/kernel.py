@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from b2ct.core.data import cache_folder
 from b2ct.core.errors import B2ctError
 from b2ct.core.run import find_tool, run
 
@@ -31,12 +32,6 @@ class Kernel:
 
     image: Path
     modules: Path
-
-
-def cache_folder() -> Path:
-    """Where downloads are kept: `$XDG_CACHE_HOME/b2ct`, else `~/.cache/b2ct`."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "b2ct"
 
 
 def find(
