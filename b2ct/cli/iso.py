@@ -13,33 +13,15 @@ from b2ct.site.catalogue import Role
 
 @click.command()
 @options.site
-@click.option(
-    "--role",
-    "roles",
-    multiple=True,
-    type=click.Choice([role.value for role in Role]),
-    help="Serve this role; repeatable.",
-)
-@click.option(
-    "--node",
-    "nodes",
-    multiple=True,
-    metavar="NAME",
-    help="Give this node of site.yaml an entry of its own; repeatable.",
-)
+@options.roles
+@options.nodes
 @click.option(
     "--source",
     metavar="ISO|URL",
     help="Installer image. Left out: the release's netinstall image from the catalogue.",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="The image to write.")
-@click.option("--force", is_flag=True, help="Replace an existing output file.")
-@click.option("--serial", metavar="ttyS0[,115200]", help="Also use this serial console.")
-@click.option("--offline", is_flag=True, help="Never use the network.")
-@click.option("--unverified", is_flag=True, help="Take an image that nothing vouches for.")
-@click.option("--sha256", is_flag=True, help="Also print the image's SHA-256 (--json does).")
-@click.option("--dry-run", is_flag=True, help="Say what would be written, and write nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
+@options.output
+@options.of_an_image
 def iso(
     *,
     site_file: Path | None,

@@ -18,7 +18,7 @@ VERBS: Verbs = {
     "schema": ("site", "schema", "Print the JSON Schema of site.yaml."),
     "kickstart": ("kickstart", "kickstart", "Render the kickstart of a role or a node."),
     "iso": ("iso", "iso", "Make an installer ISO that installs by itself."),
-    "usb": ("usb", "usb", "Write, prove and restore USB sticks."),
+    "usb": ("usb", "usb", "Make, write, prove and restore USB keys."),
     "boot": ("boot", "boot", "Boot an image in QEMU and prove which kickstart it finds."),
     "practice": ("practice", "practice", "Build a small practice installer ISO from this host."),
     "doctor": ("doctor", "doctor", "Say which host tools are missing and how to install them."),
@@ -35,6 +35,7 @@ def b2ct() -> None:
       b2ct init                                   start a site.yaml
       b2ct check                                  find every mistake in it
       b2ct iso --role hypervisor -o hv.iso        make an installer that needs no one beside it
+      b2ct usb image -o key.img                   or a USB key for the whole site
       b2ct boot hv.iso --all                      prove that it boots, before you drive there
 
     Exit codes: 0 done; 1 it ran and the verdict is no; 2 refused, nothing was written;

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from b2ct.core.console import note
+from b2ct.site.catalogue import Role
 
 if TYPE_CHECKING:
     from b2ct.site.model import Site
 
 DEFAULT_FILE = Path("site.yaml")
+Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 site = click.option(
     "--site",
@@ -22,6 +25,38 @@ site = click.option(
     metavar="FILE",
     help="The site file. Left out: site.yaml here; without one the machine asks for everything.",
 )
+
+roles = click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    type=click.Choice([role.value for role in Role]),
+    help="Serve this role; repeatable.",
+)
+nodes = click.option(
+    "--node",
+    "nodes",
+    multiple=True,
+    metavar="NAME",
+    help="Give this node of site.yaml an entry of its own; repeatable.",
+)
+output = click.option("-o", "--output", type=click.Path(path_type=Path), help="The image to write.")
+_IMAGE = (
+    click.option("--force", is_flag=True, help="Replace an existing output file."),
+    click.option("--serial", metavar="ttyS0[,115200]", help="Also use this serial console."),
+    click.option("--offline", is_flag=True, help="Never use the network."),
+    click.option("--unverified", is_flag=True, help="Take an image that nothing vouches for."),
+    click.option("--sha256", is_flag=True, help="Also print the image's SHA-256 (--json does)."),
+    click.option("--dry-run", is_flag=True, help="Say what would be written, and write nothing."),
+    click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON."),
+)
+
+
+def of_an_image(command: Verb) -> Verb:
+    """The options of every verb that makes an image from an installer."""
+    for option in reversed(_IMAGE):
+        command = option(command)
+    return command
 
 
 @dataclass(frozen=True)

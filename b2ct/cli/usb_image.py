@@ -32,32 +32,14 @@ def _size(text: str | None) -> int | None:
 @click.command()
 @click.argument("iso", required=False, metavar="[ISO|URL]")
 @options.site
-@click.option(
-    "--role",
-    "roles",
-    multiple=True,
-    type=click.Choice([role.value for role in Role]),
-    help="Serve this role; repeatable.",
-)
-@click.option(
-    "--node",
-    "nodes",
-    multiple=True,
-    metavar="NAME",
-    help="Give this node of site.yaml an entry of its own; repeatable.",
-)
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="The image to write.")
+@options.roles
+@options.nodes
+@options.output
 @click.option("--label", help="The key's label. Left out: the site's name in capitals.")
 @click.option(
     "--size", metavar="SIZE", help="Of the whole key, such as 1900M. Left out: what it needs."
 )
-@click.option("--force", is_flag=True, help="Replace an existing output file.")
-@click.option("--serial", metavar="ttyS0[,115200]", help="Also use this serial console.")
-@click.option("--offline", is_flag=True, help="Never use the network.")
-@click.option("--unverified", is_flag=True, help="Take an image that nothing vouches for.")
-@click.option("--sha256", is_flag=True, help="Also print the image's SHA-256 (--json does).")
-@click.option("--dry-run", is_flag=True, help="Say what would be written, and write nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
+@options.of_an_image
 def image(
     *,
     iso: str | None,

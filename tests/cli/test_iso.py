@@ -5,42 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-PracticeIso = Callable[[str], Path]
-
-
-def b2ct(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "b2ct", *map(str, words)],
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
-def assert_refused(done: subprocess.CompletedProcess[str], *expected: str) -> None:
-    """Exit code 2, one line (and its hint) that says all of `expected`, and no traceback."""
-    lines = [line for line in done.stderr.splitlines() if not line.startswith("note:")]
-    assert done.returncode == 2, done.stderr
-    assert "Traceback" not in done.stderr
-    assert lines[0].startswith("b2ct: ")
-    assert all(line.startswith("b2ct: hint: ") for line in lines[1:]), lines
-    assert len(lines) <= 2, lines
-    for text in expected:
-        assert text in done.stderr
-    assert done.stdout == ""
-
-
-def left_over(folder: Path, *known: Path) -> list[str]:
-    return [p.name for p in folder.iterdir() if p not in known]
+from tests.cli.program import PracticeIso, assert_refused, b2ct, left_over
 
 
 def test_json_says_what_the_image_holds(tmp_path: Path, practice_iso: PracticeIso) -> None:
