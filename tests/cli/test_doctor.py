@@ -65,7 +65,7 @@ def test_an_essential_tool_is_missing(host: Callable[..., None]) -> None:
 
 
 def test_optional_tools_alone_are_no_failure(host: Callable[..., None]) -> None:
-    host(ALMA, "gpg", "qemu", "ovmf")
+    host(ALMA, "gpg", "mtools", "qemu", "ovmf")
     code, said = _run()
     assert code == 0
     assert "b2ct practice  (optional)" in said
@@ -73,7 +73,7 @@ def test_optional_tools_alone_are_no_failure(host: Callable[..., None]) -> None:
 
 
 def test_a_verb_that_is_asked_for_is_essential(host: Callable[..., None]) -> None:
-    host(DEBIAN, "gpg", "qemu", "ovmf")
+    host(DEBIAN, "gpg", "mtools", "qemu", "ovmf")
     assert _run("iso", "boot")[0] == 0
     code, said = _run("practice")
     assert code == 1
@@ -82,7 +82,7 @@ def test_a_verb_that_is_asked_for_is_essential(host: Callable[..., None]) -> Non
 
 
 def test_json(host: Callable[..., None]) -> None:
-    host(DEBIAN, "gpg")
+    host(DEBIAN, "gpg", "mtools")
     code, said = _run("--json", "iso", "boot")
     found = json.loads(said)
     assert (code, found["ok"], found["missing"]) == (1, False, ["qemu", "ovmf"])
@@ -111,7 +111,7 @@ def test_it_runs_as_a_command_with_an_empty_path(tmp_path: Path) -> None:
         env=env, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (1, "")
-    assert json.loads(done.stdout)["missing"] == ["gpg"]
+    assert json.loads(done.stdout)["missing"] == ["gpg", "mtools"]
     assert list(tmp_path.iterdir()) == []  # it changes nothing
 
 
