@@ -49,6 +49,12 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
+def make_privilege_separation_folder() -> None:
+    """Debian's sshd wants it when root starts it; the package's unit makes it at boot."""
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+
+
 @contextmanager
 def sshd(root: Path, address: str, port: int) -> Iterator[Path]:
     """The sshd of an unpacked machine, with its own host keys; yields its log.
@@ -58,9 +64,7 @@ def sshd(root: Path, address: str, port: int) -> Iterator[Path]:
     """
     program = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
     assert program
-    if os.geteuid() == 0:
-        # Debian's sshd wants it when root starts it; the package's unit makes it at boot.
-        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+    make_privilege_separation_folder()
     home = root / "var/lib/one"
     home.mkdir(parents=True, exist_ok=True)
     # Without a quote or blank in the path this needs no quoting in sshd_config.

@@ -16,7 +16,7 @@ from pykickstart.version import makeVersion
 from b2ct.site import catalogue
 from b2ct.site.catalogue import Role
 from tests.kickstart.concerns.machine import rendered, site, split_post
-from tests.kickstart.concerns.network import make_host_key
+from tests.kickstart.concerns.network import make_host_key, make_privilege_separation_folder
 
 HASH = "$6$rounds=5000$salt$aAbBcC./"
 
@@ -72,6 +72,7 @@ def run_post(root: Path, **parts: object) -> Path:
 )
 def test_sshd_takes_keys_only_whatever_stood_there(tmp_path: Path) -> None:
     config = run_post(tmp_path)
+    make_privilege_separation_folder()
     make_host_key(tmp_path, "ed25519")
     key = tmp_path / "etc/ssh/ssh_host_ed25519_key"
     said = subprocess.run(
