@@ -100,3 +100,9 @@ def sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def refuse_existing(path: Path) -> None:
+    """Raise B2ctError for a file that is there already; a folder is left to `atomic` to explain."""
+    if path.exists() and not path.is_dir():
+        raise B2ctError(f"{path} exists already", hint="name another file with -o, or add --force")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from b2ct.core import files
 from b2ct.core.console import byte_progress
 from b2ct.core.errors import B2ctError
 from b2ct.media import medium, remaster
@@ -36,10 +37,8 @@ class IsoRequest:
                 "an installer needs a role or a node",
                 hint="name one with --role control|hypervisor|single, or --node NAME",
             )
-        if self.output and self.output.exists() and not self.output.is_dir() and not self.force:
-            raise B2ctError(
-                f"{self.output} exists already", hint="name another file with -o, or add --force"
-            )
+        if self.output and not self.force:
+            files.refuse_existing(self.output)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -176,18 +175,6 @@ def test_offline_names_the_file_and_its_place(
     assert "AlmaLinux-9-latest-x86_64-boot.iso" in done.stderr
     assert str(tmp_path / "cache") in done.stderr
     assert "Traceback" not in done.stderr
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 4 MiB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", "size=4m", "b2ct-test", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(words, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a small file system needs root")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
 
 
 def test_full_disk(tmp_path: Path, practice_iso: PracticeIso, small_disk: Path) -> None:

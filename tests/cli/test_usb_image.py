@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -174,18 +173,6 @@ def test_interrupted_it_leaves_nothing(tmp_path: Path, practice_iso: PracticeIso
         assert process.returncode in (0, -signal.SIGTERM)
         assert found == ["key.img"]
         tools.fsck(tmp_path / "key.img", tmp_path)
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 4 MiB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", "size=4m", "b2ct-test", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(words, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a small file system needs root")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
 
 
 def test_full_disk(tmp_path: Path, practice_iso: PracticeIso, small_disk: Path) -> None:

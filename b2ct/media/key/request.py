@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from b2ct.core import clock
+from b2ct.core import clock, files
 from b2ct.core.errors import B2ctError
 from b2ct.media import bootcfg
 from b2ct.media.bootcfg import Serial
@@ -43,10 +43,8 @@ class KeyRequest:
                 known = ", ".join(node.name for node in self.site.nodes) or "none"
                 raise B2ctError(f"the site has no node '{name}'", hint=f"its nodes are: {known}")
         _ = self.label, self.console, clock.image_time()
-        if self.output and self.output.exists() and not self.output.is_dir() and not self.force:
-            raise B2ctError(
-                f"{self.output} exists already", hint="name another file with -o, or add --force"
-            )
+        if self.output and not self.force:
+            files.refuse_existing(self.output)
 
     @property
     def label(self) -> str:
