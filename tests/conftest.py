@@ -28,7 +28,10 @@ def practice_iso(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pa
         with (folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not iso.exists():
-                practice.build(layout, iso)
+                # The image is shared: the clock of the test that asks first must not be in it.
+                with pytest.MonkeyPatch.context() as clock:
+                    clock.delenv("SOURCE_DATE_EPOCH", raising=False)
+                    practice.build(layout, iso)
         return iso
 
     return get

@@ -186,3 +186,27 @@ def test_read_only_target(tmp_path: Path, practice_iso: PracticeIso, small_disk:
     words = (practice_iso("el9"), "--role", "control", "-o", small_disk / "key.img")
     assert_refused(image(*words, cwd=tmp_path), "read-only")
     assert left_over(small_disk) == []
+
+
+def test_a_key_with_a_hash_is_not_world_readable(tmp_path: Path, practice_iso: PracticeIso) -> None:
+    source = tmp_path / "boot.iso"
+    source.write_bytes(practice_iso("el9").read_bytes())
+    source.chmod(0o644)
+    done = image(source, "--role", "control", "-o", "plain.img", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "plain.img").stat().st_mode & 0o777 == 0o644
+    (tmp_path / "password").write_text("a long pass phrase\n")
+    (tmp_path / "password").chmod(0o600)
+    (tmp_path / "site.yaml").write_text("secrets:\n  root_password: {file: password}\n")
+    done = image(source, "--role", "control", "-o", "key.img", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "key.img").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_key_from_a_private_iso_stays_private(tmp_path: Path, practice_iso: PracticeIso) -> None:
+    words = ("iso", "--role", "control", "--source", practice_iso("el9"), "-o", "ours.iso")
+    assert b2ct(*words, cwd=tmp_path).returncode == 0
+    (tmp_path / "ours.iso").chmod(0o600)
+    done = image("ours.iso", "-o", "key.img", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "key.img").stat().st_mode & 0o777 == 0o600

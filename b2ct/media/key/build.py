@@ -112,6 +112,18 @@ def _make(request: KeyRequest, installer: Installer, source: Path, grub: Future[
         total = sum(piece.segment.length for piece in pieces)
         with byte_progress(f"writing {output.name}", total) as advance:
             written = image.write(
-                iso, pieces, plan.size, output, progress=advance, sha256=request.sha256
+                iso,
+                pieces,
+                plan.size,
+                output,
+                progress=advance,
+                sha256=request.sha256,
+                mode=_permissions(request, installer),
             )
     return KeyMade(installer, prepared, plan, output, written)
+
+
+def _permissions(request: KeyRequest, installer: Installer) -> int:
+    """0600 with a hash or password on it, perhaps one taken over from an ISO that is private."""
+    private = request.secrets or not installer.path.stat().st_mode & 0o004
+    return 0o600 if private else 0o644

@@ -43,9 +43,11 @@ def write(
     *,
     progress: Progress | None = None,
     sha256: bool = False,
+    mode: int = 0o644,
 ) -> Written:
     """Write an image of `size` bytes atomically: `pieces` of it, and zeros for the rest.
 
+    `mode` is the permissions of the file: 0600 where kickstarts on it hold a secret or a hash.
     `progress` is told the bytes written since its last call; `sha256` reads the result once more.
     Raises B2ctError when the source cannot be read, became shorter, or the operating system
     refuses.
@@ -53,7 +55,7 @@ def write(
     stored = sum(piece.segment.length for piece in pieces)
     tell = progress or _nobody
     digest = None
-    with files.atomic(out) as target:
+    with files.atomic(out, mode=mode) as target:
         handle = target.fileno()
         _need_space(out, handle, stored)
         os.ftruncate(handle, size)
