@@ -75,10 +75,10 @@ def boot(  # noqa: PLR0917 - click passes them by name
 
     Exit codes: 0 every boot passed; 1 one did not; 2 nothing could be booted.
     """
+    from b2ct.firmware.accel import kvm_works
+    from b2ct.firmware.qemu import find_qemu
     from b2ct.media.boot import boot as boot_once
     from b2ct.media.boot import choose_modes
-    from b2ct.media.qemu.accel import kvm_works
-    from b2ct.media.qemu.machine import find_qemu
 
     modes = choose_modes(image, firmware=firmware, attach=attach, every=every)
     live = sys.stderr.isatty() if verbose is None else verbose

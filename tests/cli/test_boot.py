@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from b2ct.media.qemu.accel import boot_sector
+from b2ct.firmware.accel import boot_sector
 
 UP = "Command line: inst.ks=hd:LABEL=X:/a.ks\nanaconda 34.1 for X started."
 

@@ -11,7 +11,7 @@ import b2ct
 from b2ct.cli.main import VERBS
 from b2ct.core import hosttools
 from b2ct.core.hosttools import Host, Tool
-from b2ct.media.qemu.machine import OVMF
+from b2ct.firmware.qemu import OVMF
 
 PACKAGE = Path(b2ct.__file__).parent
 DEBIAN = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\nVERSION_ID="12"\n'

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from b2ct.core.errors import B2ctError
+from b2ct.firmware.accel import boot_sector
+from b2ct.firmware.qemu import Firmware
 from b2ct.media.boot import boot, choose_modes, judge
-from b2ct.media.qemu import Attach, Evidence, Firmware
-from b2ct.media.qemu.accel import boot_sector
+from b2ct.media.qemu import Attach, Evidence
 
 DIGEST = "ab" * 32
 KERNEL = "[0.0] Linux version 5.14"

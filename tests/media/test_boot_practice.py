@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from b2ct.firmware.qemu import Firmware
 from b2ct.media.boot import boot
-from b2ct.media.qemu import Attach, Firmware
+from b2ct.media.qemu import Attach
 
 TIMEOUT = 240.0
 

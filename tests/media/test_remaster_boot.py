@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from b2ct.firmware.qemu import Firmware
 from b2ct.media import remaster
 from b2ct.media.boot import boot
 from b2ct.media.installer import inspect
-from b2ct.media.qemu.machine import Attach, Firmware
+from b2ct.media.qemu.machine import Attach
 from b2ct.media.remaster import Entry
 
 MODES = [

@@ -10,11 +10,11 @@ from typing import Any
 
 from b2ct.core.console import byte_progress
 from b2ct.core.errors import B2ctError
+from b2ct.firmware.grub import Grub
 from b2ct.media.installer import Installer, inspect
 from b2ct.media.key import image, loaders
 from b2ct.media.key import plan as plans
 from b2ct.media.key.kickstarts import Prepared, prepare
-from b2ct.media.key.mbr import Grub
 from b2ct.media.key.plan import KeyPlan
 from b2ct.media.key.request import KeyRequest
 from b2ct.media.layout import read_layout

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from b2ct.core.errors import B2ctError
-from b2ct.core.run import find_tool, need_tool, run
+from b2ct.core.run import run
+from b2ct.firmware import grub
+from b2ct.firmware.grub import Grub
 from b2ct.media.esp import Esp
 from b2ct.media.imagewriter import Data
 from b2ct.media.key.fat32 import File
-from b2ct.media.key.mbr import Grub
 from b2ct.media.source import Image
 
-GRUB_FOLDERS = (Path("/usr/lib/grub/i386-pc"),)
 GRUB_PREFIX = "(,msdos1)/boot/grub"
 """The first partition of the disk that the BIOS started."""
 GRUB_MODULES = (
@@ -31,23 +31,7 @@ _TIMEOUT = 60.0
 
 def bios() -> Grub:
     """GRUB for BIOS from the host's own files. Raises B2ctError when the host has none."""
-    folder = next((f for f in GRUB_FOLDERS if (f / "normal.mod").is_file()), None)
-    if folder is None or not (folder / "boot.img").is_file():
-        raise B2ctError(
-            "this host has no GRUB for BIOS, which the key needs",
-            hint="Debian: apt-get install grub-pc-bin grub-common; "
-            "EL: dnf install grub2-pc-modules grub2-tools",
-        )
-    tool = find_tool("grub-mkimage") or find_tool("grub2-mkimage") or need_tool("grub-mkimage")
-    modules = [name for name in GRUB_MODULES if (folder / f"{name}.mod").is_file()]
-    with tempfile.TemporaryDirectory(prefix="b2ct-grub-") as work:
-        core = Path(work) / "core.img"
-        run(
-            [tool, "-O", "i386-pc", "-d", folder, "-p", GRUB_PREFIX, "-o", core, *modules],
-            timeout=_TIMEOUT,
-            hint="GRUB's files may belong to another version than grub-mkimage: reinstall both",
-        )
-        return Grub((folder / "boot.img").read_bytes(), core.read_bytes())
+    return grub.bios(prefix=GRUB_PREFIX, modules=GRUB_MODULES)
 
 
 def has_uefi(files: Sequence[File]) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from b2ct.core import clock
 from b2ct.core.errors import B2ctError
+from b2ct.firmware.grub import SECTOR, Grub
 from b2ct.media import bootcfg
 from b2ct.media.bootcfg import GRUB, InstallEntry
 from b2ct.media.imagewriter import Data
@@ -15,14 +16,13 @@ from b2ct.media.installer import Installer
 from b2ct.media.key import contents, fat32, loaders, mbr, menu, readme
 from b2ct.media.key.fat32 import File, Piece, Volume
 from b2ct.media.key.kickstarts import Prepared
-from b2ct.media.key.mbr import Grub
 from b2ct.media.key.request import KeyRequest
 from b2ct.media.layout import Layout
 from b2ct.media.source import Image
 
 SLACK = 16 * 2**20
 """Bytes left free on a key for edits, where --size does not say."""
-HEAD = mbr.START * mbr.SECTOR
+HEAD = mbr.START * SECTOR
 """Bytes before the partition."""
 
 

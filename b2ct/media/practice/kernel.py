@@ -18,12 +18,14 @@ from b2ct.core.data import cache_folder
 from b2ct.core.errors import B2ctError
 from b2ct.core.run import find_tool, run
 
-from .modules import WANTED, in_load_order, index
+from .modules import OPTIONAL, WANTED, in_load_order, index
 
 DEBIAN_KERNELS = ("linux-image-amd64", "linux-image-generic")
 """Debian's metapackage and Ubuntu's."""
 EL_KERNEL = ("kernel-core", "kernel-modules-core", "kernel-modules")
 DOWNLOAD_TIMEOUT = 900.0
+KEPT = "practice-kernel"
+Drivers = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -35,28 +37,33 @@ class Kernel:
 
 
 def find(
-    image: Path | None = None, modules: Path | None = None, *, cache: Path | None = None
+    image: Path | None = None,
+    modules: Path | None = None,
+    *,
+    cache: Path | None = None,
+    drivers: Drivers = WANTED,
+    kept: str = KEPT,
 ) -> Kernel:
-    """The kernel to practise with.
+    """The kernel to practise with; `kept` names the folder in the cache for those drivers.
 
     In this order: the one given; an installed one that is readable and has the drivers; the
     distribution's package, unpacked into the cache. Raises B2ctError when there is none, saying
     what to do.
     """
     if image is not None:
-        return _given(image, modules)
+        return _given(image, modules, drivers)
     if modules is not None:
         raise B2ctError("--modules without --kernel", hint="give both, they belong together")
-    return _installed() or _downloaded(cache or cache_folder())
+    return _installed(drivers) or _downloaded((cache or cache_folder()) / kept, drivers)
 
 
-def _given(image: Path, modules: Path | None) -> Kernel:
+def _given(image: Path, modules: Path | None, drivers: Drivers) -> Kernel:
     if not image.is_file() or not os.access(image, os.R_OK):
         raise B2ctError(f"the kernel {image} cannot be read", hint="give a readable vmlinuz")
     if b"HdrS" not in _head(image):
         raise B2ctError(f"{image} is not an x86 Linux kernel", hint="give a vmlinuz (bzImage)")
     folder = modules or Path("/lib/modules") / image.name.partition("-")[2]
-    lacking = missing_drivers(folder)
+    lacking = missing_drivers(folder, drivers)
     if lacking:
         raise B2ctError(
             f"the modules folder {folder} lacks {', '.join(lacking)}",
@@ -71,42 +78,45 @@ def _head(image: Path) -> bytes:
         return file.read(1024)
 
 
-def missing_drivers(folder: Path) -> list[str]:
-    """The drivers that the practice installer needs and this folder lacks."""
+def missing_drivers(folder: Path, drivers: Drivers = WANTED) -> list[str]:
+    """The drivers that are needed and this folder lacks."""
     if not folder.is_dir():
-        return [name for name, _ in WANTED]
+        return [name for name, _ in drivers]
     known = index(folder)
-    return [name for name, _ in WANTED if name not in known.files and name not in known.builtin]
+    return [name for name, _ in drivers if name not in known.files and name not in known.builtin]
 
 
 def _version(path: Path) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", path.name))
 
 
-def _installed() -> Kernel | None:
+def _installed(drivers: Drivers) -> Kernel | None:
     """The newest kernel under /boot (or /lib/modules/*/vmlinuz, where EL keeps it)."""
     for folder in sorted(Path("/lib/modules").glob("*"), key=_version, reverse=True):
         for image in (Path("/boot") / f"vmlinuz-{folder.name}", folder / "vmlinuz"):
-            if image.is_file() and os.access(image, os.R_OK) and not missing_drivers(folder):
+            if (
+                image.is_file()
+                and os.access(image, os.R_OK)
+                and not missing_drivers(folder, drivers)
+            ):
                 return Kernel(image, folder)
     return None
 
 
-def _unpacked(folder: Path) -> Kernel | None:
+def _unpacked(folder: Path, drivers: Drivers) -> Kernel | None:
     for modules in sorted(folder.glob("**/lib/modules/*"), key=_version, reverse=True):
         for image in (
             modules.parents[2] / "boot" / f"vmlinuz-{modules.name}",
             modules.parents[3] / "boot" / f"vmlinuz-{modules.name}",
             modules / "vmlinuz",
         ):
-            if image.is_file() and not missing_drivers(modules):
+            if image.is_file() and not missing_drivers(modules, drivers):
                 return Kernel(image, modules)
     return None
 
 
-def _downloaded(cache: Path) -> Kernel:
-    folder = cache / "practice-kernel"
-    kept = _unpacked(folder)
+def _downloaded(folder: Path, drivers: Drivers) -> Kernel:
+    kept = _unpacked(folder, drivers)
     if kept is not None:
         return kept
     ways: dict[str, Callable[[Path], None]] = {"apt-get": _from_debian, "dnf": _from_el}
@@ -123,28 +133,28 @@ def _downloaded(cache: Path) -> Kernel:
         ways[tool](work)
         for package in [*work.glob("*.deb"), *work.glob("*.rpm")]:
             package.unlink()
-        unpacked = _unpacked(work)
+        unpacked = _unpacked(work, drivers)
         if unpacked is None:
             raise B2ctError(
                 f"what {tool} downloaded is not a kernel with the drivers that are needed",
                 hint="give a kernel with --kernel FILE and --modules DIR",
             )
-        _prune(unpacked.modules)
+        _prune(unpacked.modules, drivers)
         # Another process may have been quicker; its copy is as good.
         with suppress(OSError):
             work.rename(folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    found = _unpacked(folder)
+    found = _unpacked(folder, drivers)
     if found is None:
         raise B2ctError(f"{folder} is not usable", hint="remove this folder and try again")
     return found
 
 
-def _prune(folder: Path) -> None:
-    """Keep the drivers that the practice installer loads: some megabytes of some hundred."""
+def _prune(folder: Path, drivers: Drivers) -> None:
+    """Keep the drivers that are loaded: some megabytes of some hundred."""
     known = index(folder)
-    kept = {module.name for module in in_load_order(known)}
+    kept = {module.name for module in in_load_order(known, (*drivers, *OPTIONAL))}
     for name, path in known.files.items():
         if name not in kept:
             path.unlink()

@@ -29,7 +29,10 @@ OPTIONAL: tuple[tuple[str, str], ...] = tuple(
 )
 """Loaded where the distribution has them; kernels differ in their default character set."""
 
-SOFT: dict[str, tuple[str, ...]] = {"sd_mod": ("crct10dif_generic", "crc64_rocksoft_generic")}
+SOFT: dict[str, tuple[str, ...]] = {
+    "sd_mod": ("crct10dif_generic", "crc64_rocksoft_generic"),
+    "ext4": ("crc32c_generic",),
+}
 """What a driver asks for only while it is being loaded, and no dependency names."""
 
 

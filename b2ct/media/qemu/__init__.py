@@ -1,7 +1,7 @@
-"""A machine to try an image in: its hardware, its firmware, and what its console says."""
+"""A machine to try an image in: its hardware, and what its console says."""
 
 from .evidence import Evidence
-from .machine import Attach, Firmware, Machine
+from .machine import Attach, Machine
 from .modes import Mode, supported
 
-__all__ = ["Attach", "Evidence", "Firmware", "Machine", "Mode", "supported"]
+__all__ = ["Attach", "Evidence", "Machine", "Mode", "supported"]

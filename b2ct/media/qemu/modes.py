@@ -13,8 +13,9 @@ from pathlib import Path
 
 from b2ct.core.errors import B2ctError
 from b2ct.core.files import explain
+from b2ct.firmware.qemu import Firmware
 
-from .machine import Attach, Firmware
+from .machine import Attach
 
 SECTOR = 2048
 BOOT_RECORD = b"\0CD001\1EL TORITO SPECIFICATION"

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from b2ct.firmware.qemu import Firmware
 from b2ct.media.boot import BootResult, boot, choose_modes
 from b2ct.media.key.build import make_key
 from b2ct.media.key.request import KeyRequest
-from b2ct.media.qemu.machine import Attach, Firmware
+from b2ct.media.qemu.machine import Attach
 from b2ct.site.catalogue import Role
 from b2ct.site.model import Site
 from tests.media.key import tools

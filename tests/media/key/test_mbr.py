@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from b2ct.core.errors import B2ctError
+from b2ct.firmware import grub as firmware_grub
+from b2ct.firmware.grub import Grub
 from b2ct.media.key import loaders, mbr
-from b2ct.media.key.mbr import Grub
 from tests.media.key import tools
 
 BOOT = bytes(510) + b"\x55\xaa"
@@ -54,7 +55,7 @@ def test_a_boot_sector_that_is_none() -> None:
 
 
 def test_no_grub_on_this_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(loaders, "GRUB_FOLDERS", (tmp_path,))
+    monkeypatch.setattr(firmware_grub, "FOLDERS", (tmp_path,))
     with pytest.raises(B2ctError, match="no GRUB for BIOS") as caught:
         loaders.bios()
     assert "grub-pc-bin" in caught.value.hint

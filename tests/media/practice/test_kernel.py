@@ -56,14 +56,14 @@ def test_the_cached_package_is_found_again(tmp_path: Path, monkeypatch: pytest.M
     unpacked = tmp_path / "practice-kernel"
     (unpacked / "boot").mkdir(parents=True)
     image, modules = a_kernel(unpacked / "boot"), some_modules(unpacked)
-    monkeypatch.setattr(kernel, "_installed", lambda: None)
+    monkeypatch.setattr(kernel, "_installed", lambda _drivers: None)
     assert kernel.find(cache=tmp_path) == kernel.Kernel(image, modules)
 
 
 def test_without_kernel_and_package_tool_the_remedy_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kernel, "_installed", lambda: None)
+    monkeypatch.setattr(kernel, "_installed", lambda _drivers: None)
     monkeypatch.setattr(kernel, "find_tool", lambda _name: None)
     with pytest.raises(B2ctError, match="no kernel to practise with") as failed:
         kernel.find(cache=tmp_path)

@@ -3,9 +3,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
-from b2ct.core.errors import B2ctError
 from b2ct.media.qemu import machine
 from b2ct.media.qemu.machine import Attach, Machine
 
@@ -30,31 +27,6 @@ def test_uefi_has_its_code_read_only_and_its_variables_private() -> None:
     assert "if=pflash,format=raw,unit=0,readonly=on,file=/code.fd" in argv
     assert "if=pflash,format=raw,unit=1,file=/vars.fd" in argv
     assert not [word for word in CD.argv() if "pflash" in word]
-
-
-def test_private_variables_are_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "code.fd").write_bytes(b"code")
-    (tmp_path / "vars.fd").write_bytes(b"vars")
-    pair = (str(tmp_path / "code.fd"), str(tmp_path / "vars.fd"))
-    monkeypatch.setattr(machine, "OVMF", (("/nowhere/code", "/nowhere/vars"), pair))
-    (tmp_path / "private").mkdir()
-    code, variables = machine.private_ovmf(tmp_path / "private")
-    assert code == tmp_path / "code.fd"
-    assert variables.parent == tmp_path / "private"
-    assert variables.read_bytes() == b"vars"
-
-
-def test_missing_firmware_and_qemu_name_the_remedy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(machine, "OVMF", ())
-    with pytest.raises(B2ctError, match="OVMF is not installed") as failed:
-        machine.private_ovmf(tmp_path)
-    assert "apt-get install ovmf" in failed.value.hint
-    monkeypatch.setattr(machine, "find_tool", lambda _name: None)
-    with pytest.raises(B2ctError, match="QEMU is not installed") as failed:
-        machine.find_qemu()
-    assert "qemu-system-x86" in failed.value.hint
 
 
 def test_firmware_built_for_secure_boot_gets_system_management_mode() -> None:

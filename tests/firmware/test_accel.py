@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from b2ct.core.run import stream
-from b2ct.media.qemu.accel import DISK_SIZE, GREETING, boot_sector
-from b2ct.media.qemu.machine import find_qemu
+from b2ct.firmware.accel import DISK_SIZE, GREETING, boot_sector
+from b2ct.firmware.qemu import find_qemu
 
 
 def test_boot_sector_is_one_sector_with_its_signature() -> None:

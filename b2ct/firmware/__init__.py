@@ -1,0 +1,1 @@
+"""How a PC starts, on the host's own parts: QEMU with SeaBIOS or OVMF, and GRUB's images."""
