@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from b2ct.core.errors import InvalidFileError
-from b2ct.site import load as loading
+from b2ct.document.problems import MAX_PROBLEMS
 from b2ct.site.load import load, load_text
 from b2ct.site.model import Site
 from tests.site import strategies
@@ -203,7 +203,7 @@ def test_cross_checks_join_in_where_a_wrong_value_cannot_mislead_them() -> None:
 
 def test_more_problems_than_somebody_reads() -> None:
     lines = refusal("".join(f"k{i}: 1\n" for i in range(1000)))
-    assert len(lines) == loading.MAX_PROBLEMS + 1
+    assert len(lines) == MAX_PROBLEMS + 1
     assert "more problems" in lines[-1]
 
 
@@ -346,7 +346,7 @@ def test_a_large_file_is_refused_unread(tmp_path: Path, monkeypatch: pytest.Monk
 
     path = tmp_path / "site.yaml"
     path.write_bytes(b"site: {}\n" + b"#" * 10_000_000)
-    monkeypatch.setattr("b2ct.site.tree.parse", parse)
+    monkeypatch.setattr("b2ct.document.tree.parse", parse)
     assert "larger than 1 MiB" in problem(path)
     assert "larger than 1 MiB" in problem(Path("/dev/zero"))
 

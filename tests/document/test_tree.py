@@ -8,8 +8,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b2ct.site import tree
-from b2ct.site.tree import Node, parse
+from b2ct.document import tree
+from b2ct.document.tree import Node, parse
 
 
 def plain(node: Node | None) -> Any:

@@ -12,9 +12,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from b2ct.site.model import Site
-from b2ct.site.redact import Path
-from b2ct.site.tree import Node
+from b2ct.document.redact import Path
+from b2ct.document.tree import Node
 
 Loc = tuple[int | str, ...]
 
@@ -62,13 +61,13 @@ def entry_type(annotation: Any) -> Any:
     return None
 
 
-def locate(root: Node | None, loc: Loc) -> Spot:
-    """The place that an error of pydantic is about.
+def locate(root: Node | None, loc: Loc, model: type[BaseModel]) -> Spot:
+    """The place of a `model`'s file that an error of pydantic is about.
 
     Pydantic names the member of a union that it tried and marks keys by `[key]`; neither is a
     part of the file.
     """
-    spot = Spot((), Site)
+    spot = Spot((), model)
     rest = list(loc)
     node = root
     while rest:
@@ -106,13 +105,13 @@ def below(node: Node | None, part: int | str) -> Node | None:
 
 
 @cache
-def homes() -> Mapping[str, Path]:
+def homes(model: type[BaseModel]) -> Mapping[str, Path]:
     """Where in the file each key belongs, list positions as 0, free names as `*`.
 
     Of several places the shallowest.
     """
     found: dict[str, Path] = {}
-    queue: list[Spot] = [Spot((), Site)]
+    queue: list[Spot] = [Spot((), model)]
     for spot in queue:
         entry = entry_type(spot.annotation)
         if entry is not None:

@@ -1,13 +1,15 @@
-"""Something wrong at a place of site.yaml, and the words that findings share."""
+"""Something wrong at a place of a file, and the words that findings share."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from b2ct.site.redact import Path
+from b2ct.document.redact import Path
 
 _UNITS = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
+
+_TIMES = ((86400, "d"), (3600, "h"), (60, "min"))
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,7 @@ class Finding:
 
     The value that stands there is put before `message` by those who know the file. `other` is a
     second place that it is about; `is_key`: the key is meant, not its value; `unknown`: the key
-    as it may be shown, where no such key exists.
+    as it may be shown, where no such key exists; `missing`: a needed key is left out.
     """
 
     path: Path
@@ -25,6 +27,7 @@ class Finding:
     other: Path | None = None
     is_key: bool = False
     unknown: str = ""
+    missing: bool = False
 
 
 def size(count: int) -> str:
@@ -33,6 +36,14 @@ def size(count: int) -> str:
         if count >= unit and count % unit == 0:
             return f"{count // unit} {name}"
     return f"{count} bytes"
+
+
+def duration(seconds: int) -> str:
+    """Seconds with the largest unit that needs no fraction, such as `3 d`."""
+    for unit, name in _TIMES:
+        if seconds >= unit and seconds % unit == 0:
+            return f"{seconds // unit} {name}"
+    return f"{seconds} s"
 
 
 def either(words: Sequence[str]) -> str:

@@ -12,18 +12,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import yaml
 
-from b2ct.site import redact
+from b2ct.document import redact
 
 MAX_DEPTH = 32
-"""Nesting that a site.yaml never needs."""
+"""Nesting that nothing described here ever needs."""
 MAX_VALUES = 50_000
 """Values in a file, aliases counted as often as they are used."""
-_NULL = frozenset({"", "~", "null", "Null", "NULL"})
+NULL = frozenset({"", "~", "null", "Null", "NULL"})
 # Compiling a class with wide ranges would cost as much as all the rest of this module.
 _NOT_YAML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _NOT_YAML_EITHER = "\ufeff\ufffe\uffff"
@@ -32,10 +33,14 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place in the text; line and column count from 1."""
+    """A place in the text; line and column count from 1.
+
+    `file` is said where a tree is put together from several files.
+    """
 
     line: int
     column: int
+    file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +62,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value: text, None, a sequence or a mapping; `size` counts it and all in it, keys too."""
+    """A value: text, None, a sequence or a mapping; `size` counts it and all in it, keys too.
+
+    `typed` is what stands in the file, where the value was made from it.
+    """
 
     mark: Mark
     value: str | tuple[Node, ...] | Mapping[str, Entry] | None
     size: int = 1
+    typed: str = ""
 
 
 class _Fatal(Exception):  # noqa: N818 - it ends the reading and never leaves this module
@@ -93,7 +102,8 @@ class _Open:
 class _Builder:
     """Takes events one by one; `faults` are the mistakes after which reading goes on."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: Path | None) -> None:
+        self.file = file
         self.faults: list[Fault] = []
         self.root: Node | None = None
         self.values = 0
@@ -102,7 +112,7 @@ class _Builder:
         self._documents = 0
 
     def take(self, event: yaml.Event) -> None:
-        mark = _mark(event.start_mark)
+        mark = _mark(event.start_mark, self.file)
         if isinstance(event, yaml.DocumentStartEvent):
             self._documents += 1
             if self._documents > 1:
@@ -110,7 +120,7 @@ class _Builder:
                     Fault(
                         mark,
                         "a second document begins here: expected one",
-                        "remove the line '---'; a site has one file",
+                        "remove the line '---'; a file is one description",
                     )
                 )
         elif isinstance(event, yaml.AliasEvent):
@@ -138,7 +148,7 @@ class _Builder:
     def _scalar(self, event: yaml.ScalarEvent, mark: Mark) -> None:
         self._check_tag(event.tag, mark)
         plain = event.implicit[0]
-        value = None if plain and event.value in _NULL else event.value
+        value = None if plain and event.value in NULL else event.value
         if value is not None and _SURROGATE.search(value):
             self._fault(mark, "half of a surrogate pair, which is no character")
             value = _SURROGATE.sub("", value)
@@ -225,31 +235,31 @@ class _Builder:
         self.faults.append(Fault(mark, message, hint))
 
 
-def parse(text: str) -> tuple[Node | None, list[Fault]]:
+def parse(text: str, file: Path | None = None) -> tuple[Node | None, list[Fault]]:
     """The tree of a text (None: an empty one) and all faults found in it, in their order.
 
-    With a fault in the syntax itself, what follows it is not read and the tree is None. Never
-    raises, whatever the text; takes time linear in the text.
+    `file` is put into every mark. With a fault in the syntax itself, what follows it is not read
+    and the tree is None. Never raises, whatever the text; takes time linear in the text.
     """
     if (index := _not_yaml(text)) is not None:
         return None, [
             Fault(
-                _place(text, index),
+                _place(text, index, file),
                 f"the character U+{ord(text[index]):04X} cannot stand in a text file",
                 "remove it",
             )
         ]
-    builder = _Builder()
+    builder = _Builder(file)
     try:
         for event in _events(text):
             builder.take(event)
     except _Fatal as stop:
         return None, [*builder.faults, stop.fault]
     except yaml.YAMLError as err:
-        return None, [*builder.faults, _syntax(text, err)]
+        return None, [*builder.faults, _syntax(text, err, file)]
     except (ValueError, OverflowError):
         # PyYAML's own scanner lets chr() fail on an escape above U+10FFFF.
-        return None, [*builder.faults, Fault(Mark(1, 1), "an escape that is no character")]
+        return None, [*builder.faults, Fault(Mark(1, 1, file), "an escape that is no character")]
     return builder.root, builder.faults
 
 
@@ -272,13 +282,13 @@ def _events(text: str) -> Iterator[yaml.Event]:
     return events
 
 
-def _mark(mark: Any) -> Mark:
+def _mark(mark: Any, file: Path | None) -> Mark:
     """A place as PyYAML (either parser; the stubs call it optional) counts it: from 0."""
-    return Mark(mark.line + 1, mark.column + 1)
+    return Mark(mark.line + 1, mark.column + 1, file)
 
 
-def _place(text: str, index: int) -> Mark:
-    return Mark(text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index))
+def _place(text: str, index: int, file: Path | None) -> Mark:
+    return Mark(text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index), file)
 
 
 # Complaints that are better shown where the quote or bracket was opened.
@@ -324,19 +334,19 @@ _MEANING = (
 )
 
 
-def _syntax(text: str, err: yaml.YAMLError) -> Fault:
+def _syntax(text: str, err: yaml.YAMLError, file: Path | None) -> Fault:
     """A parser's complaint in the words of the person who wrote the file, without values of it."""
     problem = str(getattr(err, "problem", None) or "this is not YAML")
     raw = getattr(err, "problem_mark", None)
     if raw is None or any(said in problem for said in _NEVER_CLOSED):
         raw = getattr(err, "context_mark", None) or raw
-    mark = _mark(raw) if raw is not None else Mark(1, 1)
+    mark = _mark(raw, file) if raw is not None else Mark(1, 1, file)
     lines = text.split("\n")
     line = lines[mark.line - 1] if mark.line <= len(lines) else ""
     before = line[: mark.column]
     if "\t" in before and (not before.strip() or before.endswith("\t")):
         return Fault(
-            Mark(mark.line, before.index("\t") + 1),
+            Mark(mark.line, before.index("\t") + 1, file),
             "a tab: expected spaces",
             "YAML is indented with spaces only",
         )
