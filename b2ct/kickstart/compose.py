@@ -17,7 +17,6 @@ of each role. A part that renders to nothing but white space is left out.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -27,9 +26,8 @@ from typing import Any
 import jinja2
 import yaml
 
-from b2ct import __version__
-from b2ct.core.data import cache_folder, data_folder
-from b2ct.kickstart import quoting
+from b2ct.core import quoting, templates
+from b2ct.core.data import data_folder
 from b2ct.site.catalogue import Role
 
 _POST = "set -eu\nset -o pipefail\n. /etc/b2ct/node.env\n"
@@ -59,34 +57,10 @@ def _roles() -> Mapping[str, tuple[str, ...]]:
     return {role: tuple(names) for role, names in yaml.safe_load(text).items()}
 
 
-def _compiled() -> jinja2.BytecodeCache | None:
-    """Compiled templates from former runs (they know their source's checksum): a tenth of a second.
-
-    None where nothing can be kept.
-    """
-    folder = cache_folder() / f"templates-{__version__}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError:
-        return None
-    return jinja2.FileSystemBytecodeCache(str(folder)) if os.access(folder, os.W_OK) else None
-
-
 @cache
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(data_folder("kickstart")),
-        bytecode_cache=_compiled(),
-        undefined=jinja2.StrictUndefined,
-        finalize=quoting.only_safe,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - no markup here; `finalize` is stricter than escaping
-    )
-    for name in ("sh", "ks", "word", "regex", "comment"):
-        environment.filters[name] = getattr(quoting, name)
-    return environment
+    """Templates of `kickstart/`, which may include those that VMs share with machines."""
+    return templates.environment(data_folder("kickstart"), data_folder("templates"))
 
 
 def render_part(template: str, values: Mapping[str, Any]) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from b2ct.core import quoting
 from b2ct.core.errors import B2ctError
-from b2ct.kickstart import compose, quoting
+from b2ct.kickstart import compose
 from b2ct.site import catalogue
 from b2ct.site.catalogue import Role
 from b2ct.site.model import Node, Site

@@ -21,6 +21,7 @@ def warnings(site: Site) -> list[str]:
         *_logins(site),
         *_networks(site),
         *_nodes(site),
+        *_workers(site),
     ]
 
 
@@ -103,6 +104,14 @@ def _nodes(site: Site) -> Iterator[str]:
                 f"{node.name} has a gateway on each of {', '.join(routes)}:"
                 f" its default route goes through {routes[0]}"
             )
+
+
+def _workers(site: Site) -> Iterator[str]:
+    for name, worker in site.workers.items():
+        if not site.networks_of(worker):
+            yield f"VMs of {name} are on no network: give a network a `bridge` and a `vm_range`"
+        if worker.idle.mode == "off":
+            yield f"unused VMs of {name} run on until their lifetime ends (`idle: {{mode: off}}`)"
 
 
 def _secret(name: str, secret: Secret, folder: Path) -> Iterator[str]:

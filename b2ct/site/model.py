@@ -6,39 +6,43 @@ Anything may be left out. What a machine then lacks is asked at its console by t
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from b2ct.document.model import Model
+from b2ct.document.types import (
+    AbsolutePath,
+    EnvName,
+    Fingerprint,
+    Identifier,
+    Line,
+    LocalPath,
+    OneOf,
+    Package,
+    Sha256,
+    Size,
+    Url,
+    Uuid,
+)
 from b2ct.site import catalogue
 from b2ct.site.catalogue import Distribution, Role
 from b2ct.site.types import (
-    AbsolutePath,
     Address,
     Cidr,
     CvmfsRepository,
     Domain,
-    EnvName,
-    Fingerprint,
     Host,
     HostName,
-    Identifier,
     InterfaceName,
     Keyboard,
-    Line,
     Locale,
-    LocalPath,
     Mac,
-    OneOf,
-    Package,
     SerialConsole,
-    Sha256,
-    Size,
     SshKey,
     Timezone,
-    Url,
-    Uuid,
 )
+from b2ct.site.workers import DEFAULT_NAME, Worker, WorkerName
 
 GIB = 2**30
 
@@ -46,12 +50,6 @@ ReleaseKey = Annotated[str, OneOf(tuple(catalogue.RELEASES), "a release that the
 OpenNebulaKey = Annotated[
     str, OneOf(tuple(catalogue.OPENNEBULA), "an OpenNebula version that the catalogue knows")
 ]
-
-
-class Model(BaseModel):
-    """The base of every part: unknown keys are errors, values never change."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class SiteInfo(Model):
@@ -269,7 +267,11 @@ class Squid(Model):
         description="Node that runs it. Left out: the control node; `external` may replace it.",
     )
     external: tuple[Url, ...] = Field(
-        (), description="Squids that exist already: none is installed."
+        (),
+        description="Squids that exist already, all alike to VMs: none is installed.",
+    )
+    backup: tuple[Url, ...] = Field(
+        (), description="Squids elsewhere, which VMs try in this order when the site's fail."
     )
     port: int = Field(3128, ge=1024, le=65535, description="TCP port.")
     clients: tuple[Cidr, ...] = Field(
@@ -299,6 +301,17 @@ class Cvmfs(Model):
         description="Stratum-1 servers, nearest first; squid admits these and no others.",
     )
     quota: Size = Field(20 * GIB, description="Cache of each VM.")
+    pac_urls: tuple[Url, ...] = Field(
+        ("http://grid-wpad/wpad.dat", "http://wpad/wpad.dat"),
+        description="Where VMs look for a WPAD file when no squid answers; `[]`: nowhere.",
+    )
+    keys: dict[Domain, LocalPath] = Field(
+        default_factory=dict,
+        description=(
+            "Public key files (PEM) by CVMFS domain, such as `kek.jp`. Left out: the client's"
+            " packages bring that of cern.ch, CVMFS's configuration repository the others."
+        ),
+    )
 
 
 class Admin(Model):
@@ -314,6 +327,10 @@ def _secret(value: Any) -> Any:
 
 class Secret(Model):
     """A secret by reference: it never stands in the file itself."""
+
+    instead_of_text: ClassVar[str] = (
+        "never the secret itself: name where it is, such as {file: root-password.txt}"
+    )
 
     generate: Literal[True] | None = Field(None, description="Made on the machine at first boot.")
     file: LocalPath | None = Field(None, description="First line of this file.")
@@ -400,6 +417,10 @@ class Site(Model):
     nodes: tuple[Node, ...] = Field((), description="The machines.")
     squid: Squid = Field(Squid(), description="The HTTP cache for CVMFS.")
     cvmfs: Cvmfs = Field(Cvmfs(), description="The software that VMs mount.")
+    workers: dict[WorkerName, Worker] = Field(
+        default_factory=dict,
+        description=f"Kinds of VMs by name. Left out: one, `{DEFAULT_NAME}`, as the defaults say.",
+    )
     admins: tuple[Admin, ...] = Field((), description="Who may log in.")
     secrets: Secrets = Field(Secrets(), description="Secrets by reference.")
     packages: Packages = Field(Packages(), description="Further packages.")
@@ -419,6 +440,16 @@ class Site(Model):
     def node(self, name: str) -> Node | None:
         """The node of that name."""
         return next((node for node in self.nodes if node.name == name), None)
+
+    @property
+    def described_workers(self) -> dict[str, Worker]:
+        """The workers; of a site that describes none, the default one."""
+        return dict(self.workers) or {DEFAULT_NAME: Worker()}
+
+    def networks_of(self, worker: Worker) -> tuple[str, ...]:
+        """Names of the networks that VMs of a worker are on."""
+        giving = (name for name, network in self.networks.items() if network.vm_range)
+        return worker.networks or tuple(giving)
 
     def with_role(self, *roles: Role) -> tuple[Node, ...]:
         """The nodes that have one of the roles."""

@@ -219,6 +219,17 @@ _REST = """\
 #squid:
 #  destinations: [cvmfs.example.org]   # besides the stratum-1s of `cvmfs`
 
+# Kinds of VMs. Left out: one, b2ct-worker, with these values (docs/site-yaml.md has all keys).
+#workers:
+#  b2ct-worker:
+#    image: el9-worker
+#    cpu: 1
+#    vcpu: 1
+#    memory: 2 GiB
+#    disk: 40 GiB
+#    lifetime: 3 d
+#    idle: {mode: poweroff, load: 0.01, period: 600 s, grace: 30 min}
+
 #packages:
 #  all: [tmux, vim-enhanced]
 

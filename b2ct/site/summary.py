@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
+from b2ct.document.finding import duration, size
 from b2ct.site import catalogue
 from b2ct.site.model import Interface, Network, Node, Site
+from b2ct.site.workers import Worker
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Summary:
     storage: str
     networks: dict[str, str]
     nodes: tuple[NodeSummary, ...]
+    workers: dict[str, str]
     admins: tuple[str, ...]
 
 
@@ -47,6 +50,7 @@ def of(site: Site) -> Summary:
         storage=site.storage.type,
         networks={name: _network(network) for name, network in site.networks.items()},
         nodes=tuple(_node(site, node) for node in site.nodes),
+        workers={name: _worker(site, worker) for name, worker in site.described_workers.items()},
         admins=tuple(admin.name for admin in site.admins),
     )
 
@@ -64,6 +68,8 @@ def lines(summary: Summary) -> list[str]:
     width = max((len(node.name) for node in summary.nodes), default=0)
     rows = (f"{n.name:{width}}  {n.role:10}  {n.address}" for n in summary.nodes)
     told += _block("nodes", rows)
+    width = max(map(len, summary.workers))
+    told += _block("workers", (f"{n:{width}}  {t}" for n, t in summary.workers.items()))
     told += _block("admins", summary.admins)
     return told + _questions(summary)
 
@@ -100,6 +106,18 @@ def _network(network: Network) -> str:
     if network.vm_range:
         parts.append(f"VMs {network.vm_range.first} to {network.vm_range.last}")
     return ", ".join(parts)
+
+
+def _worker(site: Site, worker: Worker) -> str:
+    """One line: image, size, networks, lifetime; and whether nobody asked for it."""
+    on = ", ".join(site.networks_of(worker)) or "no network yet"
+    idle = {"poweroff": "", "dry-run": ", idle rule tried only", "off": ", never idle"}
+    default = "" if site.workers else " (the default: `workers` is left out)"
+    return (
+        f"{worker.image}: {worker.cpu:g} CPU, {worker.vcpu} VCPU, {size(worker.memory)} memory,"
+        f" {size(worker.disk)} disk, on {on}, at most {duration(worker.lifetime)}"
+        f"{idle[worker.idle.mode]}{default}"
+    )
 
 
 def _node(site: Site, node: Node) -> NodeSummary:

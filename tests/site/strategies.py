@@ -64,9 +64,21 @@ def sites(draw: st.DrawFn) -> dict[str, Any]:
     }
     if draw(st.booleans()):
         site["admins"] = [{"name": draw(LINES), "ssh_keys": [KEY]}]
+    if draw(st.booleans()):
+        site["workers"] = {"no": draw(workers()), "e1": {}}
     names = draw(st.lists(st.sampled_from(NAMES), unique=True))
     site["nodes"] = [draw(nodes(index, name, site["networks"])) for index, name in enumerate(names)]
     return site
+
+
+@st.composite
+def workers(draw: st.DrawFn) -> dict[str, Any]:
+    return {
+        "cpu": draw(st.sampled_from((1, 0.5, 64))),
+        "lifetime": draw(st.sampled_from(("3 d", "90min", "1.5 h"))),
+        "idle": {"load": draw(st.floats(0, 1000)), "grace": "0 s"},
+        "environment": {"A": draw(LINES)},
+    }
 
 
 @st.composite

@@ -10,7 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from b2ct.core.errors import InvalidFileError
-from b2ct.site import catalogue, starter, tree
+from b2ct.document import tree
+from b2ct.site import catalogue, starter
 from b2ct.site.load import load_text
 from b2ct.site.starter import Answers
 from tests.site.strategies import KEY

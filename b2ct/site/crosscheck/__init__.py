@@ -5,10 +5,10 @@ What works but is probably not meant is advice (b2ct.site.advice), not a finding
 
 from __future__ import annotations
 
-from b2ct.site.crosscheck import networks, nodes, software
-from b2ct.site.finding import Finding
+from b2ct.document.finding import Finding
+from b2ct.document.redact import Path
+from b2ct.site.crosscheck import networks, nodes, servers, software, workers
 from b2ct.site.model import Site
-from b2ct.site.redact import Path
 
 
 def problems(site: Site) -> list[Finding]:
@@ -17,6 +17,8 @@ def problems(site: Site) -> list[Finding]:
         *networks.findings(site),
         *nodes.findings(site),
         *software.findings(site),
+        *servers.findings(site),
+        *workers.findings(site),
     ]
 
 
@@ -28,8 +30,8 @@ def bears_without(path: Path) -> bool:
     """
     match path:
         case ("site" | "cvmfs" | "admins" | "packages" | "installer", str() | int(), *_):
-            return True
-        case ("networks", _, "gateway" | "dns" | "mtu" | "bridge"):
+            return path[:2] != ("cvmfs", "quota")  # for which a worker's disk needs room
+        case ("networks", _, "gateway" | "dns" | "mtu"):
             return True
         case ("nodes", int(), "serial" | "host_key" | "disk"):
             return True

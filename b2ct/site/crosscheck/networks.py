@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
 
-from b2ct.site.finding import Finding
+from b2ct.document.finding import Finding
+from b2ct.document.redact import Path
 from b2ct.site.model import Network, Site, VmRange
-from b2ct.site.redact import Path
 
 
 def findings(site: Site) -> Iterator[Finding]:

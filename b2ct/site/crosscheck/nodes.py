@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from ipaddress import IPv4Address
 
+from b2ct.document.finding import Finding, did_you_mean, either, size
+from b2ct.document.redact import Path
 from b2ct.site.catalogue import Role
 from b2ct.site.crosscheck.networks import misplaced
-from b2ct.site.finding import Finding, did_you_mean, either, size
 from b2ct.site.model import Disk, Interface, Node, Site
-from b2ct.site.redact import Path
 
 HOST_NAME_MAX = 64
 """Characters of a name that the kernel holds (gethostname(2))."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from b2ct.document.finding import Finding, did_you_mean, either
 from b2ct.site import catalogue
 from b2ct.site.catalogue import Distribution
-from b2ct.site.finding import Finding, did_you_mean, either
 from b2ct.site.model import CloudApi, Site
 
 

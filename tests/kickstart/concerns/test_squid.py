@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import http.client
-import os
-import pwd
 import re
 import shutil
 import subprocess
-import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from b2ct.site import catalogue
 from b2ct.site.catalogue import Role
 from tests.kickstart.concerns.machine import machine, site
-from tests.kickstart.concerns.network import free_port, stop, wait_for
-
-SQUID = shutil.which("squid", path="/usr/sbin:/usr/bin")
-needs_squid = pytest.mark.skipif(not SQUID, reason="squid is not installed")
+from tests.squids import SQUID, needs_squid, origin, running
 
 
 def conf(root: Path, release: str = "el9", squid: str = "1", **parts: object) -> str:
@@ -83,90 +70,6 @@ def test_networks_that_nobody_named_are_those_it_is_connected_to(tmp_path: Path)
     made.run(made.step("squid"))
     assert "acl clients src 10.7.0.0/24\n" in made.path("/etc/squid/squid.conf").read_text()
     assert made.calls("ip") == ["-4 route show dev lo scope link"]
-
-
-class Origin(BaseHTTPRequestHandler):
-    """A stratum-1 that says how often it was asked."""
-
-    asked = 0
-
-    def do_GET(self) -> None:
-        type(self).asked += 1
-        body = f"object {self.path}\n".encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Cache-Control", "max-age=300")
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args: object) -> None:
-        """Quiet."""
-
-
-@contextmanager
-def origin() -> Iterator[tuple[int, type[Origin]]]:
-    """An origin server on a free port."""
-    handler = type("Counted", (Origin,), {"asked": 0})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield server.server_address[1], handler
-        server.shutdown()
-
-
-@dataclass
-class Proxy:
-    """A running squid."""
-
-    port: int
-
-    def ask(self, url: str, *, method: str = "GET", source: str = "127.0.0.1") -> tuple[int, str]:
-        """Status and X-Cache header of a request through it."""
-        connection = http.client.HTTPConnection(
-            "127.0.0.1", self.port, timeout=20, source_address=(source, 0)
-        )
-        try:
-            connection.request(method, url)
-            response = connection.getresponse()
-            response.read()
-            return response.status, response.headers.get("X-Cache", "")
-        finally:
-            connection.close()
-
-
-@contextmanager
-def running(text: str) -> Iterator[Proxy]:
-    """Run squid as an ordinary user with this configuration, moved to a free port and folder."""
-    with tempfile.TemporaryDirectory(prefix="b2ct-squid-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        port = free_port("127.0.0.1")
-        (folder / "hosts").write_text("127.0.0.1 s1.example.org foreign.example.org\n")
-        text = text.replace("http_port 3128", f"http_port 127.0.0.1:{port}")
-        text = text.replace("/var/spool/squid", f"{folder}/cache")
-        text = re.sub(r"(cache_dir .*) \d+ 16 256", r"\1 10 2 2", text)
-        text = text.replace("cache_mem 128 MB", "cache_mem 8 MB")
-        text += (
-            f"hosts_file {folder}/hosts\npid_filename {folder}/pid\npinger_enable off\n"
-            f"access_log stdio:{folder}/access.log\ncache_log {folder}/cache.log\n"
-        )
-        config = folder / "squid.conf"
-        config.write_text(text)
-        argv = [str(SQUID), "-N", "-f", str(config)]
-        drop: Any = {}
-        if os.geteuid() == 0:
-            nobody = pwd.getpwnam("nobody")
-            os.chown(folder, nobody.pw_uid, nobody.pw_gid)
-            drop = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-        log = folder / "out"
-        with log.open("wb") as out:
-            subprocess.run([*argv, "-z"], stdout=out, stderr=out, check=True, timeout=60, **drop)
-            process = subprocess.Popen(argv, stdout=out, stderr=out, **drop)
-        try:
-            wait_for("127.0.0.1", port, process, log)
-            yield Proxy(port)
-        finally:
-            stop(process)
 
 
 @needs_squid

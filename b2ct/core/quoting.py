@@ -1,7 +1,7 @@
-"""Values on their way into a kickstart: nothing leaves a template unless a filter made it safe.
+"""Values on their way into a template: nothing leaves one unless a filter made it safe.
 
-The Jinja environment refuses to print any value that is not `Safe` or an int, so that a forgotten
-filter is an error in the tests and never a hole in a medium.
+The Jinja environment (b2ct.core.templates) refuses to print any value that is not `Safe` or an int,
+so that a forgotten filter is an error in the tests and never a hole in a medium or a VM.
 """
 
 from __future__ import annotations
@@ -52,6 +52,11 @@ def regex(value: Any) -> Safe:
 
 def comment(value: Any) -> Safe:
     """Text for a comment that stands behind `# ` on a line of its own."""
+    return Safe(_one_line(value))
+
+
+def literal(value: Any) -> Safe:
+    """One line of text for files that take a value as it stands, up to the end of its line."""
     return Safe(_one_line(value))
 
 
