@@ -1,0 +1,71 @@
+"""The client: one object for a front-end, with every kind of object as an attribute.
+
+    one = Client(endpoint.find(site=...))
+    image = one.images.find("worker", owner=one.me.id)
+    id = one.templates.instantiate(7, name="test")
+
+All methods raise OneError and its kinds (faults.py), and TextError before anything is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+from b2ct.core import console
+from b2ct.opennebula import kinds, versions
+from b2ct.opennebula.endpoint import Endpoint
+from b2ct.opennebula.objects import User
+from b2ct.opennebula.transport import DEADLINE, Pauses, Transport
+from b2ct.opennebula.versions import Dialect
+
+
+class Client:
+    """Speaks to one front-end as one user.
+
+    `deadline` is in seconds, for each call with all its attempts. A front-end that has answered
+    before and is away now (it restarts) is waited for as long. `notice` hears about waiting.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        deadline: float = DEADLINE,
+        pauses: Pauses | None = None,
+        notice: Callable[[str], None] = console.note,
+    ) -> None:
+        self.endpoint = endpoint
+        self.notice = notice
+        self.transport = Transport(endpoint, deadline=deadline, pauses=pauses, notice=notice)
+        self.images = kinds.Images(self.transport)
+        self.templates = kinds.Templates(self.transport)
+        self.vms = kinds.Vms(self.transport)
+        self.hosts = kinds.Hosts(self.transport)
+        self.networks = kinds.Networks(self.transport)
+        self.clusters = kinds.Clusters(self.transport)
+        self.datastores = kinds.Datastores(self.transport)
+        self.users = kinds.Users(self.transport)
+        self.groups = kinds.Groups(self.transport)
+        self.security_groups = kinds.SecurityGroups(self.transport)
+        self.acls = kinds.Acls(self.transport)
+
+    @cached_property
+    def version(self) -> str:
+        """The server's version, such as `6.10.5`; asked once."""
+        return str(self.transport.call("system.version", what="the server's version"))
+
+    @cached_property
+    def dialect(self) -> Dialect:
+        """How this version is spoken to; a word to `notice` where that is uncertain."""
+        return versions.dialect(self.version, self.notice)
+
+    @cached_property
+    def me(self) -> User:
+        """Who this client is; asked once."""
+        return self.users.me()
+
+    @property
+    def calls(self) -> int:
+        """Requests made so far, each attempt counted."""
+        return self.transport.calls

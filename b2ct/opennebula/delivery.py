@@ -1,0 +1,218 @@
+"""How an image's file comes to where oned can read it: what is decided before anything is sent.
+
+oned's datastore drivers copy from a path on the front-end or fetch a URL. A path must be outside
+the datastore's RESTRICTED_DIRS, or in SAFE_DIRS (remotes/datastore/libfs.sh of the public
+sources, `is_restricted`).
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from b2ct.core.errors import B2ctError
+from b2ct.opennebula.endpoint import LOCAL, Endpoint
+from b2ct.opennebula.objects import Datastore
+from b2ct.site.catalogue import Role
+from b2ct.site.model import Site
+
+FOLDER = "/var/tmp"  # noqa: S108 - SAFE_DIRS of a datastore as OpenNebula makes it
+ALWAYS_RESTRICTED = ("/var/lib/one", "/etc/one")
+USER = "root"
+"""site.yaml's admins may log in to the control node as root."""
+_SSH = re.compile(
+    r"(?:(?P<user>[A-Za-z0-9._-]+)@)?(?:\[(?P<six>[0-9A-Fa-f:.%]+)\]|(?P<host>[A-Za-z0-9._-]+))"
+    r"(?::(?P<port>[0-9]{1,5}))?"
+)
+
+
+@dataclass(frozen=True)
+class Server:
+    """An SSH server, and whose key it must have."""
+
+    host: str
+    user: str = USER
+    port: int = 22
+    host_key: str = ""
+    """`type base64`, pinned; empty: known_hosts says."""
+    known_hosts: tuple[Path, ...] = ()
+    """Read where no key is pinned."""
+    identity: Path | None = None
+    """A private key, besides those of the agent and of ~/.ssh."""
+
+    @property
+    def known_as(self) -> str:
+        """Its name in known_hosts, sshd(8) "SSH_KNOWN_HOSTS FILE FORMAT"."""
+        return self.host if self.port == 22 else f"[{self.host}]:{self.port}"
+
+    def __str__(self) -> str:
+        """`root@one.example.org`, as ssh(1) takes it."""
+        return f"{self.user}@{self.known_as}"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """To be copied over SFTP."""
+
+    server: Server
+    path: str
+    """On the front-end."""
+
+
+@dataclass(frozen=True)
+class There:
+    """A path or URL that the front-end reads itself."""
+
+    path: str
+
+
+Delivery = Upload | There
+
+
+def server_of(
+    ssh: str | None,
+    endpoint: Endpoint,
+    site: Site | None = None,
+    *,
+    known_hosts: Path | None = None,
+    identity: Path | None = None,
+) -> Server:
+    """The front-end as an SSH server: `[user@]host[:port]`, else the host of the endpoint.
+
+    The key of site.yaml's control node is pinned where the host is that node. Raises B2ctError
+    for what is no such address, and when the endpoint is this machine and nothing else is said.
+    """
+    user, host, port = _address(ssh, endpoint)
+    if identity is not None and not identity.expanduser().is_file():
+        raise B2ctError(f"there is no private key {identity}", hint="correct --identity")
+    if known_hosts is not None and not known_hosts.expanduser().is_file():
+        raise B2ctError(f"there is no file {known_hosts}", hint="correct --known-hosts")
+    files = (known_hosts,) if known_hosts else _usual_known_hosts()
+    return Server(
+        host, user, port,
+        host_key="" if known_hosts else _pinned(site, host),
+        known_hosts=tuple(file.expanduser() for file in files),
+        identity=identity.expanduser() if identity else None,
+    )  # fmt: skip
+
+
+def _address(ssh: str | None, endpoint: Endpoint) -> tuple[str, str, int]:
+    if ssh is None:
+        if endpoint.host in LOCAL:
+            raise B2ctError(
+                f"the endpoint is {endpoint.url}: is this machine the front-end, or does a tunnel "
+                "lead there?",
+                hint="on the front-end itself name the file with --path; through a tunnel name the "
+                "front-end with --ssh HOST",
+            )
+        return USER, endpoint.host, 22
+    found = _SSH.fullmatch(ssh)
+    port = int(found["port"] or 22) if found else 0
+    if not found or not 0 < port < 65536 or ssh.startswith("-"):
+        raise B2ctError(
+            f"--ssh {ssh!r} is no address", hint="give [USER@]HOST[:PORT], such as one.example.org"
+        )
+    return found["user"] or USER, found["six"] or found["host"], port
+
+
+def _pinned(site: Site | None, host: str) -> str:
+    """The key in site.yaml of the control node that has this address or name."""
+    for node in site.with_role(Role.CONTROL, Role.SINGLE) if site else ():
+        domain = site.site.domain if site else None
+        names = {node.name, f"{node.name}.{domain}", node.address}
+        if node.host_key and host in names:
+            return " ".join(node.host_key.split()[:2])
+    return ""
+
+
+def _usual_known_hosts() -> tuple[Path, ...]:
+    return Path("~/.ssh/known_hosts"), Path("/etc/ssh/ssh_known_hosts")
+
+
+def choose(
+    *,
+    path: str | None,
+    url: str | None,
+    datastore: Datastore,
+    name: str,
+    sha256: str,
+    server: Server | None,
+    folder: str | None = None,
+) -> Delivery:
+    """A path or URL that was given, else an upload. Raises B2ctError, before anything is sent.
+
+    The name of an uploaded file says its content, so that an interrupted upload is only ever
+    continued by the same one.
+    """
+    if path and url:
+        raise B2ctError("--path and --url are two sources", hint="give one of them")
+    if url:
+        return There(checked_url(url))
+    if path:
+        return There(checked_path(path, datastore))
+    if server is None:
+        raise B2ctError("nothing says where the file goes", hint="give --ssh, --path or --url")
+    place = folder or next(iter(_folders(datastore, "SAFE_DIRS")), FOLDER)
+    target = posixpath.join(place, f"b2ct-{_plain(name)}-{sha256[:16]}.qcow2")
+    return Upload(server, checked_path(target, datastore))
+
+
+def checked_url(url: str) -> str:
+    """What the front-end's downloader fetches. Raises B2ctError."""
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        good = False
+    if not good or not url.isprintable() or re.search(r"[\s'\"\\`$]", url):
+        raise B2ctError(
+            f"--url {url!r} is nothing that a front-end fetches",
+            hint="give an http or https URL without blanks and quotes",
+        )
+    if parts.username is not None:
+        raise B2ctError(
+            "--url holds a user name or password, which everybody sees who may list images",
+            hint="serve the file without one, or leave --url out: the file is then copied over SSH",
+        )
+    return url
+
+
+def checked_path(path: str, datastore: Datastore) -> str:
+    """A path that the datastore's driver may read. Raises B2ctError."""
+    if not path.startswith("/") or posixpath.normpath(path) != path:
+        raise B2ctError(
+            f"{path!r} is no absolute path on the front-end", hint="write it in full, without .."
+        )
+    if not path.isprintable() or re.search(r"[\s'\"\\`$|&;<>*?]", path):
+        raise B2ctError(
+            f"{path!r} holds characters that OpenNebula's drivers do not survive",
+            hint="use letters, digits and ._-/",
+        )
+    safe = _folders(datastore, "SAFE_DIRS")
+    restricted = (*ALWAYS_RESTRICTED, *_folders(datastore, "RESTRICTED_DIRS"))
+    if any(_inside(path, one) for one in restricted) and not any(
+        _inside(path, one) for one in safe
+    ):
+        where = " ".join(safe) or FOLDER
+        raise B2ctError(
+            f"datastore {datastore.name!r} may not read {path}",
+            hint=f"put the file into {where}, or add its folder to SAFE_DIRS of the datastore "
+            f"(`onedatastore update {datastore.id}`)",
+        )
+    return path
+
+
+def _folders(datastore: Datastore, name: str) -> tuple[str, ...]:
+    """A list of folders of a datastore's template; the variables in it are not ours to know."""
+    return tuple(one for one in datastore.template.text(name).split() if one.startswith("/"))
+
+
+def _inside(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:60].strip(".-") or "image"

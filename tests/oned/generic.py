@@ -1,0 +1,190 @@
+"""What every kind of object can do: update, rename, chmod, chown, lock and unlock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.oned.acl import ADMIN, MANAGE, USE
+from tests.oned.datastores import Datastore
+from tests.oned.entities import Entity, Lock, Owned, Pool, bad_name
+from tests.oned.errors import NAMES, OneError, action, internal, unauthorized
+from tests.oned.images import RESTRICTED as IMAGE_RESTRICTED
+from tests.oned.rpc import METHODS, Call
+from tests.oned.template import parse
+from tests.oned.vm import Vm
+from tests.oned.vm_build import check_restricted
+from tests.oned.vnets import RESTRICTED as VNET_RESTRICTED
+from tests.oned.vnets import Vnet, keep_fixed
+
+# service -> name of the cloud's pool
+POOLS = {
+    "image": "images",
+    "template": "templates",
+    "vm": "vms",
+    "vn": "vnets",
+    "datastore": "datastores",
+    "secgroup": "secgroups",
+    "host": "hosts",
+    "cluster": "clusters",
+    "user": "users",
+    "group": "groups",
+}
+_UNIQUE_PER_OWNER = {"image", "template", "vn", "secgroup"}
+_FREE_NAMES = {"vm"}
+
+
+def _pool(call: Call, service: str) -> Pool[Any]:
+    pool: Pool[Any] = getattr(call.cloud, POOLS[service])
+    return pool
+
+
+def _update(service: str) -> Callable[..., int]:
+    def update(call: Call, object_id: int, text: str, append: int = 0) -> int:
+        target: Entity = _pool(call, service)[object_id]
+        call.may(ADMIN if service in ("host", "cluster", "group") else MANAGE, target.kind, target)
+        try:
+            wanted = parse(text)
+        except OneError as error:
+            raise internal(f"Cannot update template. {error.text}") from None
+        _guard(call, service, wanted.names())
+        if service == "template":
+            check_restricted(call, wanted)
+        template = target.user_template if isinstance(target, Vm) else target.template
+        old = template.copy()
+        if append == 0:
+            for name in template.names():
+                template.erase(name)
+        template.merge(wanted)
+        template.encrypt()
+        if isinstance(target, Datastore):
+            for name in ("TYPE", "DS_MAD", "TM_MAD", "DISK_TYPE"):
+                if name not in template.names() and old.get(name):
+                    template.set(name, old.get(name))
+            target.settle()
+        if isinstance(target, Vnet):
+            keep_fixed(target, old)
+        target.changed()
+        return object_id
+
+    return update
+
+
+def _guard(call: Call, service: str, names: set[str]) -> None:
+    restricted = {"image": IMAGE_RESTRICTED, "vn": VNET_RESTRICTED}.get(service, ())
+    found = [name for name in restricted if name in names]
+    if found and not call.is_admin:
+        raise unauthorized(call.uid, f"Template includes a restricted attribute {found[0]}")
+
+
+def _rename(service: str) -> Callable[..., int]:
+    def rename(call: Call, object_id: int, name: str) -> int:
+        pool = _pool(call, service)
+        target: Entity = pool[object_id]
+        call.may(ADMIN if service in ("host", "cluster") else MANAGE, target.kind, target)
+        problem = bad_name(name)
+        if problem:
+            raise action(problem)
+        owner = target.owner[0] if service in _UNIQUE_PER_OWNER else None
+        same = pool.named(name, owner)
+        if same is not None and same is not target and service not in _FREE_NAMES:
+            raise action(
+                f"{NAMES[target.kind]} cannot be renamed to {name} because it collides with "
+                f"{NAMES[target.kind]} {same.id}"
+            )
+        target.name = name
+        target.changed()
+        return object_id
+
+    return rename
+
+
+def _chmod(service: str) -> Callable[..., int]:
+    def chmod(  # noqa: PLR0917 - the arguments are oned's
+        call: Call,
+        object_id: int,
+        ou: int,
+        om: int,
+        oa: int,
+        gu: int,
+        gm: int,
+        ga: int,
+        tu: int,
+        tm: int,
+        ta: int,
+    ) -> int:
+        target: Owned = _pool(call, service)[object_id]
+        wanted = (ou, om, oa, gu, gm, ga, tu, tm, ta)
+        sets_admin = any(wanted[n] >= 0 for n in (2, 5, 8))
+        call.may(ADMIN if sets_admin else MANAGE, target.kind, target)
+        pairs = zip(wanted, target.permissions, strict=True)
+        target.permissions = "".join(old if new < 0 else str(int(new > 0)) for new, old in pairs)
+        target.changed()
+        return object_id
+
+    return chmod
+
+
+def _chown(service: str) -> Callable[..., int]:
+    def chown(call: Call, object_id: int, uid: int, gid: int) -> int:
+        cloud, pool = call.cloud, _pool(call, service)
+        target: Owned = pool[object_id]
+        call.may(ADMIN if uid != -1 else MANAGE, target.kind, target)
+        if uid != -1:
+            call.may(MANAGE, "USER", cloud.users[uid])
+            same = pool.named(target.name, uid)
+            if service in _UNIQUE_PER_OWNER and same is not None and same is not target:
+                raise internal(
+                    f"{NAMES['USER']} [{uid}] already owns {NAMES[target.kind]} [{same.id}] with "
+                    f"NAME {target.name}"
+                )
+            target.uid = uid
+        if gid != -1:
+            call.may(USE, "GROUP", cloud.groups[gid])
+            target.gid = gid
+        target.changed()
+        return object_id
+
+    return chown
+
+
+def _lock(service: str) -> Callable[..., int]:
+    def lock(call: Call, object_id: int, level: int, test: bool = False) -> int:
+        target: Owned = _pool(call, service)[object_id]
+        call.may(MANAGE, target.kind, target)
+        if level not in (1, 2, 3, 4):
+            raise internal("Wrong lock level specified")
+        # 4 locks all, which is what level 1 (use and above) does
+        effective = 1 if level == 4 else level
+        target.lock = Lock(effective, call.uid, call.cloud.clock.seconds, call.number)
+        return object_id
+
+    return lock
+
+
+def _unlock(service: str) -> Callable[..., int]:
+    def unlock(call: Call, object_id: int) -> int:
+        target: Owned = _pool(call, service)[object_id]
+        if not call.is_admin and target.uid != call.uid:
+            call.may(MANAGE, target.kind, target)
+        target.lock = None
+        return object_id
+
+    return unlock
+
+
+def register() -> None:
+    """Put the methods of all services into the table."""
+    for service in POOLS:
+        METHODS[f"one.{service}.update"] = _update(service)
+    for service in ("image", "template", "vm", "vn", "datastore", "secgroup", "host", "cluster"):
+        METHODS[f"one.{service}.rename"] = _rename(service)
+    for service in ("image", "template", "vm", "vn", "datastore", "secgroup"):
+        METHODS[f"one.{service}.chmod"] = _chmod(service)
+        METHODS[f"one.{service}.chown"] = _chown(service)
+    for service in ("image", "template", "vm", "vn"):
+        METHODS[f"one.{service}.lock"] = _lock(service)
+        METHODS[f"one.{service}.unlock"] = _unlock(service)
+
+
+register()

@@ -1,0 +1,109 @@
+"""The ground on which functional tests run: the double of oned, or a live server.
+
+With B2CT_TEST_ONE=http://frontend:2633/RPC2 and ONE_AUTH (a file) the functional tests run against
+that server instead, as a user of the group oneadmin. Their objects have a prefix of their own and
+are removed afterwards.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from b2ct.opennebula import endpoint
+from b2ct.opennebula.client import Client
+from b2ct.opennebula.endpoint import Endpoint
+from b2ct.opennebula.faults import OneError
+from b2ct.opennebula.kind import Kind
+from b2ct.opennebula.text import Attributes
+from b2ct.opennebula.transport import Pauses
+from b2ct.opennebula.waiting import wait_image_gone
+from tests.oned import OnedDouble
+
+LIVE = os.environ.get("B2CT_TEST_ONE", "")
+QUICK = Pauses(first=0.02, longest=0.05)
+
+
+@dataclass
+class Ground:
+    """A server with one client; names of objects start with `prefix`."""
+
+    where: Endpoint
+    one: Client
+    prefix: str
+    datastore: int = 1
+
+    def client(self) -> Client:
+        """Another run of ours."""
+        return Client(self.where, deadline=30, pauses=QUICK, notice=lambda _text: None)
+
+    def name(self, text: str) -> str:
+        return f"{self.prefix}{text}"
+
+    def image(self, text: str = "image", **more: str) -> int:
+        """An empty disk, which every server can make of nothing."""
+        attributes = {"NAME": self.name(text), "TYPE": "DATABLOCK", "SIZE": "1", **more}
+        return self.one.images.allocate(Attributes.of(attributes), self.datastore)
+
+    def sweep(self) -> None:
+        """Remove everything that these tests made."""
+        one = self.one
+        for vm in one.vms.all():
+            if vm.name.startswith(self.prefix):
+                with suppress(OneError):
+                    one.vms.terminate(vm.id, hard=True)
+        for rule in one.acls.all():
+            mine = {u.id for u in one.users.all() if u.name.startswith(self.prefix)}
+            if rule.user in {0x1_0000_0000 | number for number in mine}:
+                one.acls.delete(rule.id)
+        for kind in (one.templates, one.images, one.networks, one.security_groups, one.users):
+            self._remove(kind)
+        for image in one.images.all():
+            if image.name.startswith(self.prefix):
+                with suppress(OneError):
+                    one.images.delete(image.id, force=True)
+                    wait_image_gone(one, image.id, deadline=30)
+        for last in (one.groups, one.hosts, one.datastores, one.clusters):
+            self._remove(last)
+
+    def _remove(self, kind: Kind[Any]) -> None:
+        for item in kind.all():
+            if item.name.startswith(self.prefix):
+                with suppress(OneError):
+                    kind.delete(item.id)
+
+
+@pytest.fixture
+def ground() -> Iterator[Ground]:
+    """A live server if there is one, else a new double."""
+    if LIVE:
+        where = endpoint.find(url=LIVE)
+        client = Client(where, deadline=30, notice=lambda _text: None)
+        live = Ground(where, client, f"b2ct-test-{secrets.token_hex(4)}-")
+        try:
+            yield live
+        finally:
+            live.sweep()
+        return
+    with OnedDouble() as double:
+        yield on(double)
+
+
+@pytest.fixture
+def double() -> Iterator[OnedDouble]:
+    """A new double, for what a live server cannot be asked to do."""
+    with OnedDouble() as one:
+        yield one
+
+
+def on(double: OnedDouble) -> Ground:
+    """A ground on a double."""
+    where = Endpoint(double.url, double.auth, proxy="")
+    one = Client(where, deadline=30, pauses=QUICK, notice=lambda _text: None)
+    return Ground(where, one, "t-")
