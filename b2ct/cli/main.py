@@ -19,8 +19,10 @@ VERBS: Verbs = {
     "kickstart": ("kickstart", "kickstart", "Render the kickstart of a role or a node."),
     "iso": ("iso", "iso", "Make an installer ISO that installs by itself."),
     "usb": ("usb", "usb", "Make, write, prove and restore USB keys."),
+    "image": ("image", "image", "Build, prove and try worker images."),
     "boot": ("boot", "boot", "Boot an image in QEMU and prove which kickstart it finds."),
     "practice": ("practice", "practice", "Build a small practice installer ISO from this host."),
+    "context": ("context", "context", "Show what the VMs of a site are told when they start."),
     "doctor": ("doctor", "doctor", "Say which host tools are missing and how to install them."),
 }
 

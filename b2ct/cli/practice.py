@@ -1,4 +1,4 @@
-"""`b2ct practice`: a small installer ISO to practise with, offline and without root."""
+"""`b2ct practice`: what to practise with, offline: an installer ISO, package repositories."""
 
 from __future__ import annotations
 
@@ -6,19 +6,30 @@ from pathlib import Path
 
 import click
 
+from b2ct.cli.lazy import LazyGroup, Verbs
 from b2ct.core.console import note
 
+VERBS: Verbs = {
+    "packages": (
+        "practice_packages",
+        "packages",
+        "Make package repositories to rehearse image builds with.",
+    ),
+}
 
-@click.command()
+
+@click.group(
+    cls=LazyGroup,
+    verbs=VERBS,
+    invoke_without_command=True,
+    subcommand_metavar="[packages ...]",
+)
 @click.option(
     "--layout",
-    required=True,
     type=click.Choice(["el6", "el7", "el9", "el10"]),
     help="The release whose ISO layout is built.",
 )
-@click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), help="The ISO to write."
-)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="The ISO to write.")
 @click.option(
     "--kernel",
     type=click.Path(path_type=Path),
@@ -36,8 +47,14 @@ from b2ct.core.console import note
     default=True,
     help="Boot entries with console=ttyS0, or without it as genuine media are (default: with).",
 )
-def practice(
-    layout: str, output: Path, kernel: Path | None, modules: Path | None, serial: bool
+@click.pass_context
+def practice(  # noqa: PLR0917 - click passes them by name
+    ctx: click.Context,
+    layout: str | None,
+    output: Path | None,
+    kernel: Path | None,
+    modules: Path | None,
+    serial: bool,
 ) -> None:
     """Build a small practice installer ISO from this host.
 
@@ -51,7 +68,16 @@ def practice(
     Examples:
       b2ct practice --layout el9 -o el9.iso
       b2ct iso --source el9.iso --role hypervisor -o hv.iso && b2ct boot hv.iso --all
+      b2ct practice packages -o practice
     """
+    if ctx.invoked_subcommand is not None:
+        if layout is not None or output is not None:
+            raise click.UsageError(f"options stand behind '{ctx.invoked_subcommand}'", ctx)
+        return
+    if layout is None or output is None:
+        wanted = "layout" if layout is None else "output"
+        missing = next(one for one in ctx.command.params if one.name == wanted)
+        raise click.MissingParameter(ctx=ctx, param=missing)
     from b2ct.media.practice import build
 
     build(layout, output, kernel=kernel, modules=modules, serial=serial)

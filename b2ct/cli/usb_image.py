@@ -18,7 +18,7 @@ def _size(text: str | None) -> int | None:
         return None
     from pydantic import TypeAdapter, ValidationError
 
-    from b2ct.site.types import Size
+    from b2ct.document.types import Size
 
     try:
         return TypeAdapter(Size).validate_python(text) // 2**20 * 2**20

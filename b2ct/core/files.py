@@ -33,12 +33,12 @@ def explain(err: OSError, doing: str) -> B2ctError:
 
 
 @contextmanager
-def atomic(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
-    """Open a file for writing that takes its final name only when the block ends well.
+def atomic_path(path: Path, *, mode: int = 0o644) -> Iterator[Path]:
+    """A file for a program to write, that takes its final name only when the block ends well.
 
-    The bytes go to a hidden temporary file in the same folder; it is synced and renamed at the
-    end, and removed when anything goes wrong, Ctrl-C included. Raises B2ctError for what the
-    operating system refuses.
+    Yields the path of a hidden, empty temporary file in the same folder; it is synced and renamed
+    at the end, and removed when anything goes wrong, Ctrl-C included. Raises B2ctError for what
+    the operating system refuses.
     """
     # A link is followed: renaming over /dev/stdout, say, would replace the link itself.
     path = Path(os.path.realpath(path))
@@ -53,12 +53,14 @@ def atomic(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
         # Names may have 255 bytes, of which a character takes up to four. The name is chosen before
         # the file is made: a signal that comes between the two leaves nothing behind.
         temporary = path.parent / f".{path.name[:50]}.{secrets.token_hex(8)}.part"
-        handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(handle, "w+b") as raw:
-            yield cast("BinaryIO", raw)
-            raw.flush()
-            os.fchmod(raw.fileno(), mode)
-            os.fsync(raw.fileno())
+        os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        yield temporary
+        handle = os.open(temporary, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            os.fchmod(handle, mode)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
         temporary.replace(path)
         temporary = None
         sync_folder(path.parent)
@@ -68,6 +70,13 @@ def atomic(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
         if temporary is not None:
             with suppress(OSError):
                 temporary.unlink()
+
+
+@contextmanager
+def atomic(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
+    """Open a file for writing, with everything that `atomic_path` promises."""
+    with atomic_path(path, mode=mode) as temporary, temporary.open("w+b") as raw:
+        yield cast("BinaryIO", raw)
 
 
 def write(path: Path, data: bytes | str, *, mode: int = 0o644) -> None:

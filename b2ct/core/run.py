@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,13 +116,15 @@ def stream(
     timeout: float,
     env: Mapping[str, str] | None = None,
     hint: str = "",
+    ends: bytes = b"\n",
 ) -> Generator[str, None, None]:
     """Run a long process and yield its output line by line, as it comes.
 
     Standard output and error come together, without their line ends; an unfinished last line comes
-    at the end. `timeout` is in seconds, for the whole run. The process leads a group of its own
-    and that group is killed when the iterator is closed or left, so wrap it in
-    `contextlib.closing` when you may leave early.
+    at the end. A carriage return as `ends` follows a program that draws its progress. `timeout` is
+    in seconds, for the whole run. The process leads a group of its own and that group is killed
+    when the iterator is closed or left, so wrap it in `contextlib.closing` when you may leave
+    early.
     Raises DeadlineError when the time is over, CommandError when the process ends with a code
     other than 0, B2ctError when the tool is missing.
     """
@@ -137,7 +139,7 @@ def stream(
     )
     tail: list[str] = []
     try:
-        for line in _lines(process, time.monotonic() + timeout):
+        for line in _lines(process, time.monotonic() + timeout, ends):
             tail = [*tail[1 - TAIL :], line]
             yield line
         code = process.wait(timeout=10)
@@ -150,7 +152,55 @@ def stream(
         raise CommandError(done, hint=hint)
 
 
-def _lines(process: subprocess.Popen[bytes], deadline: float) -> Iterator[str]:
+class Background:
+    """A process that runs beside us; `log` holds what it printed."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self._process = process
+        self.log = log
+
+    @property
+    def code(self) -> int | None:
+        """Its exit code, None while it runs."""
+        return self._process.poll()
+
+    def ended(self, seconds: float) -> bool:
+        """Wait at most so long for its end; whether it came."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=seconds)
+        return self.code is not None
+
+    def tail(self) -> list[str]:
+        """The last lines that it printed."""
+        return self.log.read_text(errors="replace").splitlines()[-TAIL:]
+
+
+@contextmanager
+def background(
+    argv: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | None = None
+) -> Iterator[Background]:
+    """Run a process while the block lasts; its output goes to the file `log`.
+
+    At the end of the block it is killed with all that it started, unless it has ended by itself.
+    Raises B2ctError when the tool is missing.
+    """
+    words = [need_tool(str(argv[0])), *map(str, argv[1:])]
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "LC_ALL": "C.UTF-8", **(env or {})},
+            start_new_session=True,
+        )
+    try:
+        yield Background(process, log)
+    finally:
+        _kill_group(process)
+
+
+def _lines(process: subprocess.Popen[bytes], deadline: float, ends: bytes) -> Iterator[str]:
     """The lines of a process' output until it closes it. Raises TimeoutError at the deadline."""
     assert process.stdout is not None  # noqa: S101 - asked for above
     rest = b""
@@ -163,7 +213,7 @@ def _lines(process: subprocess.Popen[bytes], deadline: float) -> Iterator[str]:
             data = b"" if over else os.read(process.stdout.fileno(), 1 << 16)
             if not data:
                 break
-            *whole, rest = (rest + data).split(b"\n")
+            *whole, rest = (rest + data).split(ends)
             for line in whole:
                 yield line.decode(errors="replace").rstrip("\r")
     if rest:

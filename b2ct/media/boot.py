@@ -12,10 +12,11 @@ from pathlib import Path
 from b2ct.core.errors import B2ctError
 from b2ct.core.run import DeadlineError, stream
 from b2ct.firmware.accel import kvm_works
+from b2ct.firmware.console import clean
 from b2ct.firmware.qemu import Firmware, find_qemu, private_ovmf
 
 from .qemu import modes
-from .qemu.evidence import Evidence, clean, kickstart_argument
+from .qemu.evidence import Evidence, kickstart_argument
 from .qemu.machine import Attach, Machine
 
 PRACTICE_MEMORY = 512

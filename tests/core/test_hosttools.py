@@ -99,7 +99,8 @@ def test_commands_are_found_on_the_path_and_files_below_the_root(
 def test_every_row_is_whole() -> None:
     rows = hosttools.tools()
     assert len({row.name for row in rows}) == len(rows)
-    assert {row.use for row in rows} - {"test"} <= set(VERBS)
+    # `image-rpm` is what `b2ct image` needs for rpm only.
+    assert {row.use.partition("-")[0] for row in rows} - {"test"} <= set(VERBS)
     assert set(hosttools.ESSENTIAL) < set(hosttools.uses())
     assert all(row.packages["debian"] != "-" for row in rows)
 
@@ -116,6 +117,8 @@ def _called() -> set[str]:
             if not isinstance(node, ast.Call) or not node.args:
                 continue
             function = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            if getattr(getattr(node.func, "value", None), "id", "") == "chroot":
+                continue  # a tool of the image that is being made
             first = node.args[0]
             if function in ("run", "stream") and isinstance(first, ast.List) and first.elts:
                 first = first.elts[0]

@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from b2ct.firmware.console import FAILURES, Failures, clean, failures, told
+
 REPORT = "B2CT-PRACTICE "
-_CONTROL = re.compile(
-    r"\x1b(?:\[[0-9;?=]*[A-Za-z]|[()][A-Za-z0-9]|[a-zA-Z0-9=>])|[\x00-\x08\x0b-\x1f\x7f]"
-)
 _CMDLINE = re.compile(r"(?:Kernel command line|Command line): (.*)")
 _FETCHED = re.compile(r"anaconda: (?:fetching|parsing) kickstart (?:from )?(\S+)")
 _STARTED = re.compile(
@@ -20,34 +19,21 @@ _STARTED = re.compile(
 )
 _USERLAND = re.compile(r"\[  OK  \] |dracut-[a-z-]+\[\d+\]: |systemd\[1\]: ")
 """With `quiet` the kernel itself is silent; what it started is not."""
-_FAILURES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern), meaning)
-    for pattern, meaning in (
-        (r"Kernel panic - not syncing: (.*)", "the kernel panicked"),
+_FAILURES: Failures = (
+    *FAILURES,
+    *failures(
         (r"[Cc]an't get kickstart from (\S+)", "the installer found no kickstart"),
         (r"(?:Media|CD) check failed", "the media check failed"),
         (r"Entering emergency mode", "the installer's first stage gave up"),
         (r"no suitable images", "the installer found no stage 2"),
         (
-            r"No bootable device|No bootable option or device|UEFI Interactive Shell",
-            "the firmware found no boot loader",
-        ),
-        (
-            r"Minimal BASH-like line editing|No DEFAULT or UI config|No configuration file found",
+            r"No DEFAULT or UI config|No configuration file found",
             "the boot loader found no configuration",
         ),
-        (r"Entering rescue mode", "the boot loader did not find its parts"),
-        (r"Boot failed: (.*)", "the firmware could not boot the medium"),
-        (r"error: (.* not found)\.?$", "the boot loader failed"),
         (r"(?:Could not find kernel image|Loading \S+\.\.\.\s*failed): ?(.*)", "isolinux failed"),
-    )
+    ),
 )
 _FATAL_EARLY = ("the boot loader failed", "isolinux failed")
-
-
-def clean(line: str) -> str:
-    """A console line without escape sequences and control characters."""
-    return _CONTROL.sub("", line)
 
 
 def kickstart_argument(cmdline: str) -> str | None:
@@ -92,11 +78,7 @@ class Evidence:
         self._failures(line)
 
     def _failures(self, line: str) -> None:
-        for pattern, meaning in _FAILURES:
-            found = pattern.search(line)
-            if found is None:
-                continue
-            detail = found[1].strip() if pattern.groups else ""
+        for meaning, detail in told(line, _FAILURES):
             self.failure = self.failure or meaning + (f": {detail}" if detail else "")
             # A boot loader's complaint may be followed by another try; the rest is the end.
             self.decided = self.decided or meaning not in _FATAL_EARLY

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from b2ct.media.qemu.evidence import Evidence, clean, kickstart_argument
+from b2ct.firmware.console import clean
+from b2ct.media.qemu.evidence import Evidence, kickstart_argument
 
 
 def fed(*lines: str) -> Evidence:

@@ -1,0 +1,103 @@
+"""`b2ct image verify` and `b2ct image sign`: what vouches for an image."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import click
+
+from b2ct.core.console import byte_progress, note
+
+
+def own_list() -> Path:
+    """The user's list of allowed signers: $XDG_CONFIG_HOME/b2ct/allowed_signers."""
+    base = os.environ.get("XDG_CONFIG_HOME", "")
+    folder = Path(base) if base.startswith("/") else Path.home() / ".config"
+    return folder / "b2ct" / "allowed_signers"
+
+
+@click.command()
+@click.argument("image", type=click.Path(path_type=Path))
+@click.option(
+    "--allowed-signers",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Whose signatures count (ssh-keygen's list), and one is required. Left out: "
+    "~/.config/b2ct/allowed_signers where it exists.",
+)
+@click.option(
+    "--pgp-keys",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="OpenPGP keys whose signatures (IMAGE.manifest.json.asc) count; one is required.",
+)
+@click.option("--require-signature", is_flag=True, help="Say no to an image without a signature.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def verify(
+    *,
+    image: Path,
+    allowed_signers: Path | None,
+    pgp_keys: Path | None,
+    require_signature: bool,
+    as_json: bool,
+) -> None:
+    """Check an image against its manifest, and its manifest's signature.
+
+    Compares the sums of the image, the list of packages and the definition beside it, and says
+    who signed them. Without a list of signers it says by which key.
+
+    \b
+    Examples:
+      b2ct image verify debian-12-worker.qcow2
+      b2ct image verify debian-12-worker.qcow2 --allowed-signers signers
+
+    Exit codes: 0 all is good; 1 something is wrong, and named; 2 refused.
+    """
+    from b2ct.image.verify import Trust, size
+    from b2ct.image.verify import verify as check
+
+    required = require_signature or allowed_signers is not None or pgp_keys is not None
+    if allowed_signers is None and own_list().is_file():
+        allowed_signers = own_list()
+        note(f"note: allowed signers are those of {allowed_signers}")
+    trust = Trust(allowed_signers, pgp_keys, required)
+    trust.check()
+    with byte_progress(f"checking {image.name}", size(image)) as advance:
+        verdict = check(image, trust, advance)
+    click.echo(json.dumps(verdict.as_json(), indent=2) if as_json else verdict.as_text())
+    verdict.enforce()
+
+
+@click.command()
+@click.argument("image", type=click.Path(path_type=Path))
+@click.option(
+    "--key",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="OpenSSH private key; or a public one whose private half ssh-agent holds.",
+)
+def sign(*, image: Path, key: Path) -> None:
+    """Sign an image's manifest, after checking that the image is what it says.
+
+    Writes IMAGE.manifest.json.sig (ssh-keygen -Y sign, namespace b2ct-image). A passphrase is asked
+    for by ssh-keygen.
+
+    \b
+    Examples:
+      b2ct image sign debian-12-worker.qcow2 --key ~/.ssh/id_ed25519
+
+    Exit codes: 0 signed; 1 the image is not what its manifest says; 2 refused.
+    """
+    from b2ct.image import signature
+    from b2ct.image.manifest import Beside
+    from b2ct.image.verify import size
+    from b2ct.image.verify import verify as check
+
+    with byte_progress(f"checking {image.name}", size(image)) as advance:
+        verdict = check(image, advance=advance, signatures=False)
+    verdict.enforce()
+    click.echo(signature.sign(image, key))
+    note(f"note: {Beside(image).manifest.name} names all the other files by their sums")

@@ -1,0 +1,70 @@
+"""`b2ct practice packages`: signed repositories of synthetic packages, to rehearse image builds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from b2ct.core.console import note
+
+
+@click.command()
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The folder to make.",
+)
+@click.option(
+    "--apt", is_flag=True, help="Only the APT repository (with --rpm: both, the default)."
+)
+@click.option("--rpm", is_flag=True, help="Only the dnf repositories.")
+@click.option(
+    "--for",
+    "wanted",
+    multiple=True,
+    metavar="NAME",
+    help="The EL base also has the packages of this definition; repeatable. Default: el9-worker.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON.")
+def packages(output: Path, apt: bool, rpm: bool, wanted: tuple[str, ...], as_json: bool) -> None:
+    """Make local package repositories to rehearse `b2ct image build` with, offline.
+
+    An APT and a dnf repository with a CVMFS client that mounts nothing, and an EL base system made
+    of this host's shell under the names of EL's packages. They are signed with a key that is made
+    on the spot. Beside them are definitions that extend ours and use them. An image from the EL
+    base cannot boot; it shows that definition, repositories, keys and scripts work.
+
+    \b
+    Examples:
+      b2ct practice packages -o practice
+      b2ct image build practice/practice-el9.yaml -o practice.qcow2
+    """
+    from b2ct.image.practice import build
+    from b2ct.image.practice.names import packages_of
+
+    both = apt == rpm
+    made = build(
+        output,
+        apt=apt or both,
+        rpm=rpm or both,
+        names=packages_of(wanted or ("el9-worker",)) if rpm or both else (),
+        note=note,
+    )
+    if as_json:
+        paths = {"apt": made.apt, "rpm": made.rpm}
+        report = {
+            "folder": str(made.folder),
+            "fingerprint": made.fingerprint,
+            **{name: str(path) if path else None for name, path in paths.items()},
+            "definitions": [str(path) for path in made.definitions],
+        }
+        click.echo(json.dumps(report, indent=2))
+        return
+    click.echo(f"{output}: practice packages, signed by {made.fingerprint}")
+    for path in made.definitions:
+        click.echo(f"b2ct image build {path} -o practice.qcow2")

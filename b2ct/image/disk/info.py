@@ -1,0 +1,36 @@
+"""What qemu-img says of an image."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from b2ct.core.errors import B2ctError
+from b2ct.core.files import explain
+from b2ct.core.run import run
+
+_HINT = "give a worker image; `b2ct image build` makes one"
+
+
+def virtual_size(image: Path) -> int:
+    """The size in bytes of the disk that a QCOW2 image describes.
+
+    Raises B2ctError for a file that cannot be read or is no QCOW2, or that depends on another.
+    """
+    try:
+        with image.open("rb") as file:
+            magic = file.read(4)
+    except OSError as err:
+        raise explain(err, f"read {image}") from err
+    if magic != b"QFI\xfb":
+        raise B2ctError(f"{image} is no QCOW2 image", hint=_HINT)
+    said = run(
+        ["qemu-img", "info", "--output=json", "-f", "qcow2", image.absolute()],
+        timeout=60, hint=_HINT,
+    )  # fmt: skip
+    found = json.loads(said.stdout)
+    if "backing-filename" in found:
+        raise B2ctError(
+            f"{image} depends on another image, {found['backing-filename']}", hint=_HINT
+        )
+    return int(found["virtual-size"])

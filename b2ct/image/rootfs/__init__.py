@@ -1,0 +1,1 @@
+"""A definition becomes a tree of files: namespaces, layers and their cache, configuration."""

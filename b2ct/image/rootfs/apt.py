@@ -1,0 +1,359 @@
+"""Debian and Ubuntu: the base system by mmdebstrap(1), the packages by apt-get(8) of the host.
+
+apt runs outside of the tree and dpkg inside (`DPkg::Chroot-Directory`), so that the tree needs no
+network, no certificates and no lists, and nothing of the building stays in it.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from b2ct.core import files
+from b2ct.core.errors import B2ctError
+from b2ct.core.run import CommandError, run, stream
+from b2ct.image.model import Definition, Repository
+from b2ct.image.rootfs import aptsaid, aptstate, archive, keys
+from b2ct.image.rootfs.bootstrap import InstalledPackage, State
+from b2ct.image.rootfs.chroot import Chroot, clean_environment
+from b2ct.image.rootfs.workspace import Workspace
+
+ARCHITECTURES = {"x86_64": "amd64"}
+_TIMEOUT = 3 * 3600.0
+_FROZEN_HOSTS = ("snapshot.debian.org", "snapshot.ubuntu.com")
+"""Whose indices are as old as the snapshot: their Valid-Until has passed."""
+_HOOKS = Path("/usr/share/mmdebstrap/hooks")
+_EXCLUDES = "etc/dpkg/dpkg.cfg.d/b2ct-exclude"
+_POLICY = "usr/sbin/policy-rc.d"
+_OPTIONS = (
+    'Acquire::Languages "none"',
+    'Acquire::Retries "3"',
+    'Acquire::http::Timeout "30"',
+    'Acquire::https::Timeout "30"',
+    'APT::Install-Recommends "false"',
+    'APT::Sandbox::User "root"',
+    'APT::Update::Error-Mode "any"',
+)
+# What installing leaves behind: times, random numbers, inode numbers, lists.
+_LEFT = (
+    *("var/lib/apt/lists/*", "var/cache/apt/*", "var/cache/ldconfig/aux-cache"),
+    *("var/cache/debconf/*-old", "var/lib/dpkg/*-old", "var/log/apt/*", "var/log/*.log"),
+    *("etc/ssh/ssh_host_*", "var/lib/systemd/random-seed", "var/lib/dbus/machine-id"),
+    *("etc/apt/sources.list", "etc/apt/apt.conf.d/99mmdebstrap", "tmp/*", "var/tmp/*"),
+    *("etc/dpkg/dpkg.cfg.d/99mmdebstrap", _POLICY, "run/*"),
+)
+
+
+class Apt:
+    """The bootstrap of Debian and Ubuntu."""
+
+    def state(self, definition: Definition, cache: Path, *, offline: bool) -> State:
+        """What the mirrors have now; see aptstate.ask."""
+        return aptstate.ask(definition, cache, offline=offline)
+
+    def base_inputs(self, definition: Definition) -> Mapping[str, Any]:
+        """Suite, architecture, what is left out, and the tool's version."""
+        return {
+            "tool": run(["mmdebstrap", "--version"]).stdout.strip(),
+            "suite": definition.system.suite,
+            "architecture": definition.system.architecture,
+            "exclude": list(definition.exclude),
+            "repositories": _described(definition, base=True),
+        }
+
+    def packages_inputs(self, definition: Definition) -> Mapping[str, Any]:
+        """Packages, kernel, and the repositories that they come from."""
+        return {
+            "packages": sorted(definition.packages),
+            "kernel": definition.boot.kernel,
+            "repositories": _described(definition, base=False),
+        }
+
+    def base(self, definition: Definition, out: Path, work: Workspace) -> None:
+        """Debian's `minbase`: essential packages and apt."""
+        tree = work.folder / "base"
+        sources = list(_sources(definition, work, base=True))
+        # --dpkgopt=path-exclude would send every archive through a filter: ten seconds more.
+        (work.folder / "exclude").write_text(_excludes(definition))
+        # /bin and the like are links from the start: the package usrmerge would bring perl along.
+        merged = _HOOKS / "maybe-merged-usr"
+        place = f'mkdir -p "$1"/etc/dpkg/dpkg.cfg.d; cp {work.folder}/exclude "$1"/{_EXCLUDES}'
+        _watch(
+            [
+                *("mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory"),
+                f"--architectures={ARCHITECTURES[definition.system.architecture]}",
+                *(f"--aptopt={option}" for option in _OPTIONS),
+                *("--skip=cleanup/apt/lists", "--dpkgopt=force-unsafe-io", f"--setup-hook={place}"),
+                *((f"--hook-dir={merged}", "--include=usr-is-merged") if merged.is_dir() else ()),
+                *(str(definition.system.suite), str(tree), *sources),
+            ],
+            doing="base layer",
+            work=work,
+            told=_mmdebstrap_says,
+        )
+        _unchanged(tree, definition, work, base=True)
+        _remove_excluded(tree, definition.exclude)
+        _clean(tree)
+        archive.pack(tree, out, work.epoch)
+        shutil.rmtree(tree)
+
+    def packages(self, definition: Definition, base: Path, out: Path, work: Workspace) -> None:
+        """Everything else, with the kernel and its initramfs."""
+        tree = work.folder / "packages"
+        archive.unpack(base, tree)
+        config = _apt_config(definition, tree, work)
+        policy = tree / _POLICY
+        policy.write_text("#!/bin/sh\nexit 101\n")  # invoke-rc.d(8): start nothing
+        policy.chmod(0o755)
+        with Chroot(tree) as chroot:
+            _apt(config, work, "update")
+            _unchanged(tree, definition, work, base=False)
+            wanted = [_word(name) for name in (definition.boot.kernel, *definition.packages)]
+            _apt(config, work, "--yes", "install", *wanted)
+            _apt(config, work, "--yes", "dist-upgrade")
+            _initramfs(chroot, tree, work)
+        _clean(tree)
+        archive.pack(tree, out, work.epoch)
+        shutil.rmtree(tree)
+
+    def installed(self, root: Path) -> tuple[InstalledPackage, ...]:
+        """The packages that dpkg says are installed."""
+        fields = (
+            *("${db:Status-Status}", "${binary:Package}", "${Version}", "${Architecture}"),
+            "${source:Package}",
+        )
+        done = run(
+            [
+                *("dpkg-query", f"--admindir={root / 'var/lib/dpkg'}", "--show"),
+                f"--showformat={'|'.join(fields)}\\n",
+            ]
+        )
+        rows = [line.split("|") for line in done.stdout.splitlines()]
+        found = [
+            InstalledPackage(
+                name.partition(":")[0], version, arch, "" if source == name else source
+            )
+            for status, name, version, arch, source in rows
+            if status == "installed"
+        ]
+        return tuple(sorted(found, key=lambda package: (package.name, package.architecture)))
+
+
+def _described(definition: Definition, *, base: bool) -> list[Mapping[str, Any]]:
+    """What of the repositories decides the content: not their addresses, which may be mirrors."""
+    return [
+        {
+            "name": name,
+            "suites": list(aptstate.suites(definition, repository)),
+            "components": list(repository.components),
+            "packages": list(repository.packages),
+            "keys": [
+                {"file": str(key.file or ""), "url": key.url, "fingerprint": key.fingerprint}
+                for key in repository.keys
+            ],
+        }
+        for name, repository in sorted(definition.repositories.items())
+        if repository.base or not base
+    ]
+
+
+def _sources(definition: Definition, work: Workspace, *, base: bool) -> Iterator[str]:
+    """sources.list(5), one line a suite, with the keys as files beside the tree."""
+    for name, repository in sorted(definition.repositories.items()):
+        if base and not repository.base:
+            continue
+        keyring = ",".join(map(str, _keyrings(name, repository, work)))
+        url = work.urls.get(name, repository.url)
+        parts = urlsplit(url)
+        architecture = ARCHITECTURES[definition.system.architecture]
+        options = [f"arch={architecture}", f"signed-by={keyring}"]
+        if parts.hostname in _FROZEN_HOSTS:
+            options.append("check-valid-until=no")
+        if parts.scheme == "file":  # file: leaves the packages where dpkg in the tree cannot see
+            url = f"copy:{parts.path}"
+        for suite in aptstate.suites(definition, repository):
+            components = "" if suite.endswith("/") else " ".join(repository.components)
+            yield f"deb [{' '.join(options)}] {url} {suite} {components}".rstrip()
+
+
+def _keyrings(name: str, repository: Repository, work: Workspace) -> Iterator[Path]:
+    folder = work.folder / "keys"
+    folder.mkdir(exist_ok=True)
+    if not repository.keys:
+        raise B2ctError(
+            f"repository {name} names no key, so nobody vouches for its packages",
+            hint="add `keys:` with the `file` of its keyring, or `url` and `fingerprint`",
+        )
+    for number, key in enumerate(repository.keys):
+        found = keys.load(name, key, work.cache)
+        path = folder / f"{name}-{number}{found.suffix}"
+        path.write_bytes(found.data)
+        yield path
+
+
+def _preferences(definition: Definition, work: Workspace) -> str:
+    """apt_preferences(5): from a repository with `packages` nothing else is taken."""
+    parts = []
+    for name, repository in sorted(definition.repositories.items()):
+        if not repository.packages:
+            continue
+        url = work.urls.get(name, repository.url)
+        for pin in aptstate.pins(name, definition, url, work.cache):
+            for packages, priority in (("*", -1), (" ".join(repository.packages), 600)):
+                parts.append(f"Package: {packages}\nPin: {pin}\nPin-Priority: {priority}\n\n")
+    return "".join(parts)
+
+
+def _apt_config(definition: Definition, tree: Path, work: Workspace) -> Path:
+    """apt.conf(5) for an apt-get of the host that works on the tree; sources and pins beside it."""
+    folder = work.folder / "apt"
+    folder.mkdir(exist_ok=True)
+    sources, preferences, config = (
+        folder / name for name in ("sources.list", "preferences", "apt.conf")
+    )
+    sources.write_text("".join(f"{line}\n" for line in _sources(definition, work, base=False)))
+    preferences.write_text(_preferences(definition, work))
+    architecture = ARCHITECTURES[definition.system.architecture]
+    lines = (
+        *_OPTIONS,
+        f'APT::Architecture "{architecture}"',
+        f'APT::Architectures {{ "{architecture}"; }}',
+        f'Dir "{tree}"',
+        f'Dir::State::Status "{tree}/var/lib/dpkg/status"',
+        f'Dir::Etc::SourceList "{sources}"',
+        'Dir::Etc::SourceParts "/dev/null"',
+        f'Dir::Etc::Preferences "{preferences}"',
+        'Dir::Etc::Trusted "/dev/null"',
+        'Dir::Etc::TrustedParts "/dev/null"',
+        f'DPkg::Chroot-Directory "{tree}"',
+        'DPkg::Use-Pty "0"',
+        'DPkg::Options { "--force-unsafe-io"; "--force-confdef"; "--force-confold"; }',
+    )
+    config.write_text("".join(f"{line};\n" for line in lines))
+    return config
+
+
+def _word(name: str) -> str:
+    """A package as apt-get(8) takes it: a leading minus becomes a trailing one."""
+    if name.startswith("@"):
+        raise B2ctError(
+            f"'{name}' is a group of packages, which only rpm knows",
+            hint="name the packages themselves in `packages`",
+        )
+    return f"{name[1:]}-" if name.startswith("-") else name
+
+
+def _apt(config: Path, work: Workspace, *words: str) -> None:
+    env = {
+        **work.environment,
+        "APT_CONFIG": str(config),
+        "DEBIAN_FRONTEND": "noninteractive",
+        "DEBCONF_NONINTERACTIVE_SEEN": "true",
+        "INITRD": "No",  # the kernel's hook makes none: it is made once, at the end
+    }
+    argv = [*clean_environment(env, network=True), "apt-get", *words]
+    _watch(argv, doing="packages layer", work=work, told=_apt_says)
+
+
+def _unchanged(tree: Path, definition: Definition, work: Workspace, *, base: bool) -> None:
+    """The indices that apt has fetched are those that the layer's key was made from."""
+    lists = [path for path in (tree / "var/lib/apt/lists").iterdir() if path.is_file()]
+    found = {files.sha256(path) for path in lists if path.name.endswith("Release")}
+    for label, wanted in work.identity.items():
+        name = label.split(" ")[0]
+        if wanted not in found and (definition.repositories[name].base or not base):
+            raise aptsaid.MirrorError(
+                f"the repository {name} was updated while the image was being made",
+                hint="run the build again; finished layers are kept",
+            )
+
+
+def _initramfs(chroot: Chroot, tree: Path, work: Workspace) -> None:
+    """One initramfs for each kernel; initramfs-tools keeps to SOURCE_DATE_EPOCH."""
+    if not (tree / "usr/sbin/update-initramfs").exists():
+        return
+    for kernel in sorted((tree / "boot").glob("vmlinuz-*")):
+        version = kernel.name.removeprefix("vmlinuz-")
+        work.note(f"packages layer: making the initramfs of {version}")
+        chroot.run(["update-initramfs", "-c", "-k", version], env=work.environment)
+
+
+def _excludes(definition: Definition) -> str:
+    """dpkg.cfg(5): what is never unpacked, now and by later upgrades."""
+    return "".join(f"path-exclude={path}\n" for path in definition.exclude)
+
+
+def _remove_excluded(tree: Path, patterns: Sequence[str]) -> None:
+    """Remove what mmdebstrap has unpacked without asking dpkg. As there, `*` matches a slash."""
+    wanted = re.compile("|".join(map(fnmatch.translate, patterns)) or r"(?!)")
+    for folder, names, others in os.walk(tree, topdown=False):
+        where = folder.removeprefix(str(tree))
+        for name in others:
+            if wanted.match(f"{where}/{name}"):
+                Path(folder, name).unlink()
+        for name in names:
+            path = Path(folder, name)
+            if wanted.match(f"{where}/{name}"):
+                with suppress(OSError):  # a folder that still has something stays
+                    path.unlink() if path.is_symlink() else path.rmdir()
+
+
+def _clean(tree: Path) -> None:
+    """Remove what a second build would have otherwise."""
+    for pattern in _LEFT:
+        for path in tree.glob(pattern):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+    machine_id = tree / "etc/machine-id"
+    if machine_id.exists():
+        machine_id.write_text("")  # machine-id(5): made anew at the first boot
+
+
+_Told = Callable[[str], str | None]
+
+
+def _watch(argv: Sequence[str], *, doing: str, work: Workspace, told: _Told) -> None:
+    """Run a tool, pass on what is worth telling, and explain its failure."""
+    said: deque[str] = deque(maxlen=80)
+    try:
+        with closing(stream(argv, timeout=_TIMEOUT, env=work.environment)) as lines:
+            for line in lines:
+                said.append(line)
+                if text := told(line):
+                    work.note(f"{doing}: {text}")
+    except CommandError as err:
+        raise aptsaid.explain(doing, list(_worth(said))) from err
+
+
+def _worth(said: Iterable[str]) -> Iterator[str]:
+    """The lines without progress and blank ones."""
+    for line in said:
+        if line.strip() and not re.match(r"(Get|Hit|Ign):\d+ |Reading |Building |I: ", line):
+            yield line
+
+
+def _mmdebstrap_says(line: str) -> str | None:
+    """The milestones of mmdebstrap; None for the rest."""
+    milestone = re.match(r"I: (running apt-get|downloading|extracting|installing) ", line)
+    return line.removeprefix("I: ").rstrip(".") if milestone else None
+
+
+def _apt_says(line: str) -> str | None:
+    """The milestones of apt-get; None for the rest."""
+    if line.startswith("Need to get "):
+        return line.rstrip(".").replace("Need to get", "downloading")
+    if line.startswith("Unpacking linux-image"):
+        return "unpacking"
+    if re.match(r"Setting up (linux-image-\d|cloud-init |cvmfs )", line):
+        return line.rstrip(" .")
+    return None

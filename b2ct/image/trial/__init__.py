@@ -1,0 +1,1 @@
+"""`b2ct image test`: boot an image as OpenNebula would, log in, and look."""
