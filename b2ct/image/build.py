@@ -10,7 +10,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from b2ct.image import compare, scratch
 from b2ct.image.definitions import Loaded
 from b2ct.image.inside import Job, Outcome
 from b2ct.image.rootfs import configure, keys, layers, userns
-from b2ct.image.rootfs.bootstrap import bootstrap_of
+from b2ct.image.rootfs.bootstrap import State, bootstrap_of
 from b2ct.image.rootfs.cache import LayerCache
 from b2ct.image.rootfs.userns import Namespace
 
@@ -56,8 +56,7 @@ class Prepared:
     place: scratch.Scratch
     epoch: int
     keys: layers.Keys
-    identity: Mapping[str, str]
-    urls: Mapping[str, str]
+    state: State
     cache: Path
 
     @property
@@ -135,11 +134,9 @@ def prepare(loaded: Loaded, request: Request) -> Prepared:
     state = bootstrap.state(definition, cache, offline=request.offline)
     epoch = image_time(state.date)
     known = keys.of(definition, cache, offline=request.offline)
-    configuration = configure.wanted(definition, known)
+    configuration = configure.wanted(definition, known, state.pins)
     found = layers.keys_of(definition, configuration, bootstrap, state, epoch)
-    return Prepared(
-        loaded, request, namespace, place, epoch, found, state.identity, state.urls, cache
-    )
+    return Prepared(loaded, request, namespace, place, epoch, found, state, cache)
 
 
 def _make(plan: Prepared, output: Path, say: Callable[[str], None]) -> Outcome:
@@ -191,8 +188,9 @@ def _perform(
         definition=plan.loaded.definition.model_dump_json(),
         epoch=plan.epoch,
         keys=plan.keys,
-        identity=dict(plan.identity),
-        urls=dict(plan.urls),
+        identity=dict(plan.state.identity),
+        urls=dict(plan.state.urls),
+        pins={name: list(pins) for name, pins in plan.state.pins.items()},
         cache=plan.cache,
         layers=cached,
         scratch=work,

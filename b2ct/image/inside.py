@@ -38,6 +38,7 @@ class Job:
     keys: Keys
     identity: dict[str, str]
     urls: dict[str, str]
+    pins: dict[str, list[str]]
     cache: Path
     layers: Path
     """The folder of the layer cache."""
@@ -109,7 +110,7 @@ def perform(job: Job) -> Outcome:
     builder = Builder(
         name=job.name,
         definition=definition,
-        configuration=configure.wanted(definition, known),
+        configuration=configure.wanted(definition, known, job.pins),
         bootstrap=bootstrap,
         keys=job.keys,
         cache=LayerCache(job.layers, work.note),

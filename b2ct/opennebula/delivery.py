@@ -132,30 +132,53 @@ def _usual_known_hosts() -> tuple[Path, ...]:
     return Path("~/.ssh/known_hosts"), Path("/etc/ssh/ssh_known_hosts")
 
 
-def choose(
+@dataclass(frozen=True)
+class Source:
+    """What a user says about the way of the file; None: not said."""
+
+    path: str | None = None
+    url: str | None = None
+    ssh: str | None = None
+    folder: str | None = None
+    known_hosts: Path | None = None
+    identity: Path | None = None
+
+    def check(self) -> None:
+        """Raise B2ctError for what contradicts itself."""
+        said = [
+            option
+            for option, value in (("--path", self.path), ("--url", self.url), ("--ssh", self.ssh))
+            if value is not None
+        ]
+        if len(said) > 1:
+            raise B2ctError(f"{' and '.join(said)} are several ways", hint="give one of them")
+        if self.folder is not None and (self.path or self.url):
+            raise B2ctError(f"--folder says nothing beside {said[0]}", hint="leave one of them out")
+
+
+def plan(
+    source: Source,
     *,
-    path: str | None,
-    url: str | None,
+    endpoint: Endpoint,
+    site: Site | None,
     datastore: Datastore,
     name: str,
     sha256: str,
-    server: Server | None,
-    folder: str | None = None,
 ) -> Delivery:
-    """A path or URL that was given, else an upload. Raises B2ctError, before anything is sent.
+    """How the file comes to the front-end: a path or URL that was given, else an upload.
 
     The name of an uploaded file says its content, so that an interrupted upload is only ever
-    continued by the same one.
+    continued by the same one. Raises B2ctError, before anything is sent.
     """
-    if path and url:
-        raise B2ctError("--path and --url are two sources", hint="give one of them")
-    if url:
-        return There(checked_url(url))
-    if path:
-        return There(checked_path(path, datastore))
-    if server is None:
-        raise B2ctError("nothing says where the file goes", hint="give --ssh, --path or --url")
-    place = folder or next(iter(_folders(datastore, "SAFE_DIRS")), FOLDER)
+    source.check()
+    if source.url is not None:
+        return There(checked_url(source.url))
+    if source.path is not None:
+        return There(checked_path(source.path, datastore))
+    server = server_of(
+        source.ssh, endpoint, site, known_hosts=source.known_hosts, identity=source.identity
+    )
+    place = source.folder or next(iter(_folders(datastore, "SAFE_DIRS")), FOLDER)
     target = posixpath.join(place, f"b2ct-{_plain(name)}-{sha256[:16]}.qcow2")
     return Upload(server, checked_path(target, datastore))
 

@@ -184,8 +184,10 @@ class Decision:
 
     @property
     def nothing(self) -> bool:
-        """The image is there under its name."""
-        return self.found is not None and self.found.name == self.target and not self.remove
+        """The image is there under its name, and VMs can start from it."""
+        found = self.found
+        usable = found is not None and found.state.usable and found.name == self.target
+        return usable and not self.remove
 
     @property
     def made_as(self) -> str:

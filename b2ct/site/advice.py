@@ -33,6 +33,7 @@ def about_secrets(site: Site, folder: Path) -> list[str]:
     named = (
         ("secrets.root_password", site.secrets.root_password),
         ("secrets.oneadmin_password", site.secrets.oneadmin_password),
+        ("secrets.dirac_password", site.secrets.dirac_password),
     )
     return [text for name, secret in named if secret for text in _secret(name, secret, folder)]
 

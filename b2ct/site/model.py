@@ -27,6 +27,7 @@ from b2ct.document.types import (
 )
 from b2ct.site import catalogue
 from b2ct.site.catalogue import Distribution, Role
+from b2ct.site.cloud import Cloud
 from b2ct.site.types import (
     Address,
     Cidr,
@@ -367,6 +368,9 @@ class Secrets(Model):
         Secret(generate=True),
         description="OpenNebula's administrator. By default made at first boot, on the machine.",
     )
+    dirac_password: SecretRef | None = Field(
+        None, description="The user of `cloud.dirac`, made by `b2ct apply`; on no medium."
+    )
 
 
 class Packages(Model):
@@ -421,6 +425,7 @@ class Site(Model):
         default_factory=dict,
         description=f"Kinds of VMs by name. Left out: one, `{DEFAULT_NAME}`, as the defaults say.",
     )
+    cloud: Cloud = Field(Cloud(), description="What OpenNebula is told by `b2ct apply`.")
     admins: tuple[Admin, ...] = Field((), description="Who may log in.")
     secrets: Secrets = Field(Secrets(), description="Secrets by reference.")
     packages: Packages = Field(Packages(), description="Further packages.")

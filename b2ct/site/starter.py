@@ -210,6 +210,7 @@ def _key(indent: str, name: str, value: str, example: str) -> str:
 _REST = """\
 #secrets:
 #  root_password: {file: root-password.txt}   # its first line; only a hash is carried
+#  dirac_password: {file: dirac-password.txt} # of the user in `cloud`; on no medium
 
 #disk_layout:
 #  root: 40 GiB
@@ -229,6 +230,13 @@ _REST = """\
 #    disk: 40 GiB
 #    lifetime: 3 d
 #    idle: {mode: poweroff, load: 0.01, period: 600 s, grace: 30 min}
+
+# What `b2ct plan` and `b2ct apply` tell OpenNebula, besides nodes and networks.
+#cloud:
+#  dirac:   # the user as whom DIRAC starts VMs; needs `secrets.dirac_password`
+#    quota: {vms: 40, cpu: 40, memory: 80 GiB}
+#  security_groups:
+#    workers: {rules: [{direction: outbound}, {protocol: tcp, ports: "22"}]}
 
 #packages:
 #  all: [tmux, vim-enhanced]

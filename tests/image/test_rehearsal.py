@@ -13,6 +13,7 @@ from b2ct.core.run import run
 from b2ct.image import definitions
 from b2ct.image.practice import Practice
 from tests.image import rehearsal
+from tests.sharing import once
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def built(practice: Practice, tmp_path_factory: pytest.TempPathFactory) -> Path:
         run(["tar", "-xf", layer, "-C", folder / "tree", "--no-same-owner", "./etc"])
         (folder / "tree/etc/shadow").chmod(0o600)
 
-    return rehearsal.once(tmp_path_factory, "el-image", make)[0]
+    return once(tmp_path_factory, "el-image", make)[0]
 
 
 @pytest.fixture(scope="module")

@@ -60,7 +60,9 @@ class Rule:
     zone: int
 
     def text(self) -> str:
-        types = "+".join(name for name, bit in TYPES.items() if self.resource & bit and name != "ACL")
+        types = "+".join(
+            name for name, bit in TYPES.items() if self.resource & bit and name != "ACL"
+        )
         rights = "+".join(name for bit, name in RIGHTS.items() if self.rights & bit)
         return (
             f"{_selector(self.user)} {types}/{_selector(self.resource)} {rights} "
@@ -128,6 +130,23 @@ class Acl:
         self.add(GROUP | gid, ALL | kinds("HOST"), MANAGE, ONE)
         self.add(GROUP | gid, ALL | kinds("NET"), USE, ONE)
         self.add(GROUP | gid, ALL | kinds("DATASTORE"), USE, ONE)
+
+    def add_admin(self, uid: int, gid: int) -> None:
+        """What an administrator of a group may do in it."""
+        resources = kinds(
+            "VM", "NET", "IMAGE", "TEMPLATE", "DOCUMENT", "SECGROUP", "VROUTER", "VMGROUP",
+            "BACKUPJOB",
+        )  # fmt: skip
+        self.add(ONE | uid, GROUP | gid | kinds("USER"), USE | MANAGE | ADMIN | CREATE, ALL)
+        self.add(ONE | uid, GROUP | gid | resources, USE | MANAGE, ALL)
+        self.add(ONE | uid, ALL | kinds("VROUTER"), CREATE, ALL)
+        self.add(ONE | uid, ONE | gid | kinds("GROUP"), MANAGE, ALL)
+
+    def remove_admin(self, uid: int, gid: int) -> None:
+        own = {r.id for r in self.rules.values() if r.user == ONE | uid and r.zone == ALL}
+        inside = {n for n in own if self.rules[n].resource & _ID == gid}
+        routers = {n for n in own if self.rules[n].resource == ALL | kinds("VROUTER")}
+        self.rules = {n: r for n, r in self.rules.items() if n not in inside | routers}
 
     def remove_group(self, gid: int) -> None:
         """With a group go the rules for it."""

@@ -11,7 +11,7 @@ from typing import Any
 from tests.oned.acl import Acl
 from tests.oned.clock import Clock
 from tests.oned.clusters import Cluster
-from tests.oned.datastores import SYSTEM_DS, Datastore
+from tests.oned.datastores import SYSTEM_DS, TM_MADS, Datastore
 from tests.oned.entities import Pool
 from tests.oned.errors import Fault, OneError, unauthenticated
 from tests.oned.faults import Faults
@@ -129,6 +129,8 @@ class Cloud:
 
     def monitor_datastore(self, datastore: Datastore) -> None:
         system = datastore.type == SYSTEM_DS
+        if system and not TM_MADS[datastore.tm_mad].shared:
+            return  # it lies on the hosts: oned says 0
         found = self.capacity.system if system else self.capacity.image
         timing = self.timing
         seconds = timing.system_datastore_monitored if system else timing.datastore_monitored

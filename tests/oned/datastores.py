@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tests.oned import xmlwriter
-from tests.oned.acl import CREATE, MANAGE, USE
+from tests.oned.acl import ADMIN, CREATE, MANAGE, USE
 from tests.oned.clusters import membership
 from tests.oned.entities import Owned, bad_name
 from tests.oned.errors import action, internal, taken
+from tests.oned.releases import Release
 from tests.oned.rpc import Call, method
 from tests.oned.template import Template, parse
 
@@ -20,24 +21,39 @@ _DISK_TYPES = {"FILE": 0, "CDROM": 1, "BLOCK": 2, "RBD": 3, "GLUSTER": 6, "ISCSI
 
 @dataclass(frozen=True)
 class TmMad:
-    """A row of TM_MAD_CONF in oned.conf."""
+    """A row of TM_MAD_CONF in oned.conf. `modes`: how it works with other system datastores,
+    as name -> (LN_TARGET, CLONE_TARGET, DISK_TYPE).
+    """
 
     shared: bool
     ln_target: str = "SYSTEM"
     clone_target: str = "SYSTEM"
-    allow_orphans: str = "YES"
+    allow_orphans: str = "NO"
+    driver: str = ""
+    disk_type: str = ""
+    ds_migrate: bool = True
+    modes: tuple[tuple[str, str, str, str], ...] = ()
 
 
+_SSH = ("ssh", "SYSTEM", "SYSTEM", "FILE")
 TM_MADS = {
-    "dummy": TmMad(True, "NONE", "SYSTEM", "NO"),
-    "shared": TmMad(True, "NONE"),
-    "qcow2": TmMad(True, "NONE"),
-    "ssh": TmMad(False),
-    "local": TmMad(False),
-    "fs_lvm": TmMad(True),
-    "fs_lvm_ssh": TmMad(True),
-    "ceph": TmMad(True, "NONE", "SELF", "mixed"),
-    "dev": TmMad(True, "NONE", "NONE"),
+    "dummy": TmMad(True, "NONE"),
+    "shared": TmMad(True, "NONE", allow_orphans="FORMAT", modes=(_SSH,)),
+    "qcow2": TmMad(True, "NONE", allow_orphans="FORMAT", driver="qcow2", modes=(_SSH,)),
+    "ssh": TmMad(False, allow_orphans="YES"),
+    "local": TmMad(False, allow_orphans="YES"),
+    "fs_lvm": TmMad(True, driver="raw", disk_type="BLOCK"),
+    "fs_lvm_ssh": TmMad(True, driver="raw", disk_type="BLOCK"),
+    "ceph": TmMad(
+        True,
+        "NONE",
+        "SELF",
+        "mixed",
+        driver="raw",
+        ds_migrate=False,
+        modes=(_SSH, ("shared", "NONE", "SELF", "RBD")),
+    ),
+    "dev": TmMad(True, "NONE", "NONE", "YES"),
 }
 DS_MADS = ("dummy", "fs", "lvm", "ceph", "dev", "iscsi_libvirt", "rsync", "restic")
 
@@ -77,16 +93,39 @@ class Datastore(Owned):
 
     def settle(self) -> None:
         """What follows from TM_MAD is in the template, as Datastore::set_tm_mad puts it there."""
-        if self.tm_mad not in TM_MADS:
-            raise internal(f'TM_MAD named "{self.tm_mad}" is not defined in oned.conf')
-        tm = TM_MADS[self.tm_mad]
+        tm = tm_conf(self.cloud.release, self.tm_mad)
+        template = self.template
         if self.type == SYSTEM_DS:
-            self.template.set("SHARED", "YES" if tm.shared else "NO")
-            self.template.set("DS_MIGRATE", "YES")
+            template.set("SHARED", "YES" if tm.shared else "NO")
+            template.set("DS_MIGRATE", "YES" if tm.ds_migrate else "NO")
+            for name in ("LN_TARGET", "CLONE_TARGET"):
+                template.erase(name)
         else:
-            self.template.set("LN_TARGET", tm.ln_target)
-            self.template.set("CLONE_TARGET", tm.clone_target)
-        self.template.set("ALLOW_ORPHANS", tm.allow_orphans)
+            template.set("LN_TARGET", tm.ln_target)
+            template.set("CLONE_TARGET", tm.clone_target)
+            for name, ln_target, clone_target, disk_type in tm.modes:
+                template.set(f"LN_TARGET_{name.upper()}", ln_target)
+                template.set(f"CLONE_TARGET_{name.upper()}", clone_target)
+                template.set(f"DISK_TYPE_{name.upper()}", disk_type)
+            if tm.modes:
+                template.set("TM_MAD_SYSTEM", ",".join(mode[0] for mode in tm.modes))
+            if tm.driver:
+                template.set("DRIVER", tm.driver)
+            if tm.disk_type:
+                template.set("DISK_TYPE", tm.disk_type)
+        template.set("ALLOW_ORPHANS", tm.allow_orphans)
+
+    def updated(self, old: Template) -> None:
+        """After one.datastore.update: what it is made of stays, what follows from it is new."""
+        template = self.template
+        for name in ("TYPE", "DS_MAD", "TM_MAD"):
+            if name not in template.names() and old.get(name):
+                template.set(name, old.get(name))
+        if not template.get("TYPE"):
+            template.set("TYPE", "IMAGE_DS")
+        if template.get("TM_MAD") != old.get("TM_MAD") and self.type == SYSTEM_DS:
+            self.capacity = (0, 0, 0)
+            self.cloud.monitor_datastore(self)
 
     def xml(self) -> str:
         total, free, used = self.capacity
@@ -102,7 +141,14 @@ class Datastore(Owned):
         )
 
 
-def _check(template: Template, kind: int) -> None:
+def tm_conf(release: Release, name: str) -> TmMad:
+    """Raises: OneError if oned.conf of that release has no such driver."""
+    if name not in TM_MADS or (name == "local" and not release.tm_local):
+        raise internal(f'TM_MAD named "{name}" is not defined in oned.conf')
+    return TM_MADS[name]
+
+
+def _check(release: Release, template: Template, kind: int) -> None:
     ds_mad = template.get("DS_MAD")
     if kind == SYSTEM_DS and ds_mad:
         raise internal("SYSTEM datastores cannot have DS_MAD defined.")
@@ -112,6 +158,7 @@ def _check(template: Template, kind: int) -> None:
         raise internal(f'DS_MAD named "{ds_mad}" is not defined in oned.conf')
     if not template.get("TM_MAD"):
         raise internal("No TM_MAD in template.")
+    tm_conf(release, template.get("TM_MAD"))
 
 
 @method("one.datastore.allocate")
@@ -119,7 +166,7 @@ def allocate(call: Call, text: str, cluster_id: int = -1) -> int:
     cloud = call.cloud
     template = parse(text)
     cluster = cloud.clusters[cluster_id if cluster_id != -1 else 0]
-    call.may(CREATE, "DATASTORE")
+    call.may_all((CREATE, "DATASTORE", None), (ADMIN, "CLUSTER", cluster))
     name = template.pop("NAME")
     problem = bad_name(name)
     if problem:
@@ -127,10 +174,7 @@ def allocate(call: Call, text: str, cluster_id: int = -1) -> int:
     same = cloud.datastores.named(name)
     if same:
         raise taken("DATASTORE", same.id)
-    kind = template.get("TYPE")
-    if kind not in _TYPES:
-        template.set("TYPE", "IMAGE_DS")
-    _check(template, _TYPES[template.get("TYPE")])
+    _check(cloud.release, template, _TYPES.get(template.get("TYPE"), IMAGE_DS))
     if not template.get("DISK_TYPE"):
         template.set("DISK_TYPE", "FILE")
     if not template.get("SAFE_DIRS") and not template.get("RESTRICTED_DIRS"):
@@ -166,6 +210,9 @@ def enable(call: Call, ds_id: int, wanted: bool) -> int:
     if datastore.type != SYSTEM_DS:
         raise internal("Only SYSTEM_DS can be disabled or enabled")
     datastore.enabled = wanted
+    datastore.capacity = (0, 0, 0)
+    if wanted:
+        call.cloud.monitor_datastore(datastore)
     return ds_id
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.oned.acl import ADMIN, MANAGE, USE
+from tests.oned.acl import ADMIN, MANAGE, USE, Wanted
 from tests.oned.datastores import Datastore
 from tests.oned.entities import Entity, Lock, Owned, Pool, bad_name
 from tests.oned.errors import NAMES, OneError, action, internal, unauthorized
 from tests.oned.images import RESTRICTED as IMAGE_RESTRICTED
 from tests.oned.rpc import METHODS, Call
-from tests.oned.template import parse
+from tests.oned.template import Template, parse
 from tests.oned.vm import Vm
 from tests.oned.vm_build import check_restricted
 from tests.oned.vnets import RESTRICTED as VNET_RESTRICTED
@@ -53,21 +53,38 @@ def _update(service: str) -> Callable[..., int]:
         template = target.user_template if isinstance(target, Vm) else target.template
         old = template.copy()
         if append == 0:
-            for name in template.names():
-                template.erase(name)
-        template.merge(wanted)
+            restore(template, wanted)
+        else:
+            template.merge(wanted)
         template.encrypt()
-        if isinstance(target, Datastore):
-            for name in ("TYPE", "DS_MAD", "TM_MAD", "DISK_TYPE"):
-                if name not in template.names() and old.get(name):
-                    template.set(name, old.get(name))
-            target.settle()
-        if isinstance(target, Vnet):
-            keep_fixed(target, old)
+        if template.breaks_xml():
+            restore(template, old)  # oned cannot write it, and does not say so
+            return object_id
+        try:
+            _settle(target, old, wanted)
+        except OneError as error:
+            restore(template, old)
+            raise internal(f"Cannot update template. {error.text}") from None
         target.changed()
         return object_id
 
     return update
+
+
+def restore(template: Template, old: Template) -> None:
+    for name in template.names():
+        template.erase(name)
+    template.merge(old)
+
+
+def _settle(target: Entity, old: Template, wanted: Template) -> None:
+    """What a kind of object keeps, or refuses to lose, in an update."""
+    if isinstance(target, Datastore):
+        target.updated(old)
+        if wanted.get("TM_MAD"):
+            target.settle()
+    if isinstance(target, Vnet):
+        keep_fixed(target, old)
 
 
 def _guard(call: Call, service: str, names: set[str]) -> None:
@@ -129,9 +146,13 @@ def _chown(service: str) -> Callable[..., int]:
     def chown(call: Call, object_id: int, uid: int, gid: int) -> int:
         cloud, pool = call.cloud, _pool(call, service)
         target: Owned = pool[object_id]
-        call.may(ADMIN if uid != -1 else MANAGE, target.kind, target)
+        wanted: list[Wanted] = [(MANAGE, target.kind, target)]
         if uid != -1:
-            call.may(MANAGE, "USER", cloud.users[uid])
+            wanted.append((MANAGE, "USER", cloud.users[uid]))
+        if gid != -1:
+            wanted.append((USE, "GROUP", cloud.groups[gid]))
+        call.may_all(*wanted)
+        if uid != -1:
             same = pool.named(target.name, uid)
             if service in _UNIQUE_PER_OWNER and same is not None and same is not target:
                 raise internal(
@@ -140,7 +161,6 @@ def _chown(service: str) -> Callable[..., int]:
                 )
             target.uid = uid
         if gid != -1:
-            call.may(USE, "GROUP", cloud.groups[gid])
             target.gid = gid
         target.changed()
         return object_id
@@ -153,7 +173,7 @@ def _lock(service: str) -> Callable[..., int]:
         target: Owned = _pool(call, service)[object_id]
         call.may(MANAGE, target.kind, target)
         if level not in (1, 2, 3, 4):
-            raise internal("Wrong lock level specified")
+            raise action("Wrong lock level specified")
         # 4 locks all, which is what level 1 (use and above) does
         effective = 1 if level == 4 else level
         target.lock = Lock(effective, call.uid, call.cloud.clock.seconds, call.number)

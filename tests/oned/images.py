@@ -168,6 +168,8 @@ def _new(call: Call, template: Template, datastore: Datastore, size_mb: int) -> 
         image.format = ""  # the copy finds it out
     elif not image.source and not image.format:
         image.format = "raw"
+    if template.breaks_xml():
+        raise not_allocated("IMAGE", "Error transforming the Image to XML.")
     return image
 
 

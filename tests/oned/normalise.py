@@ -37,6 +37,19 @@ RULES = (
         r"<\1>T</",
     ),
     _rule(
+        "capacities",
+        "the size of the disk that the recorded server had",
+        r"<(TOTAL|FREE|USED)_MB>[1-9][0-9]*</",
+        r"<\1_MB>N</",
+    ),
+    _rule(
+        "serveradmin",
+        "its password is random",
+        r"(?<=<NAME>serveradmin</NAME><PASSWORD><!\[CDATA\[)[0-9a-f]{64}",
+        "64 digits",
+    ),
+    _rule("locks", "the clock of the recording", r"<LOCK>(.*?)<TIME>[0-9]+<", r"<LOCK>\1<TIME>T<"),
+    _rule(
         "dates",
         "the clock of the recording, as text",
         r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2} [0-9]{4}",
@@ -61,7 +74,7 @@ RULES = (
         r"<TOKEN_PASSWORD><!\[CDATA\[[0-9a-f]{64}\]\]>",
         "<TOKEN_PASSWORD><![CDATA[64 digits]]>",
     ),
-    _rule("requests", "a number drawn per request", r"<REQUEST_ID>[0-9]+</", "<REQUEST_ID>N</"),
+    _rule("requests", "a number drawn per request", r"<(REQUEST|REQ)_ID>[0-9]+</", r"<\1_ID>N</"),
     _rule(
         "lines",
         "the parser's line number is not initialised (1684370545 was recorded)",

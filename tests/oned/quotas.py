@@ -73,12 +73,17 @@ class Quotas:
             for metric, amount in amounts.items():
                 used[metric] = max(0.0, used[metric] + sign * amount)
 
+    def _idle(self, key: tuple[str, str]) -> bool:
+        """Neither limited nor used: oned forgets such a row."""
+        limits, used = self._limits[key].values(), self._used[key].values()
+        return all(limit == -1 for limit in limits) and not any(used)
+
     def xml(self) -> str:
         parts = []
         for kind, metrics in METRICS.items():
             rows = ""
             for (its_kind, number), limits in self._limits.items():
-                if its_kind != kind:
+                if its_kind != kind or self._idle((its_kind, number)):
                     continue
                 row = {"ID": number} if number else {}
                 used = self._used[(kind, number)]

@@ -69,4 +69,5 @@ def delrule(call: Call, rule_id: int) -> int:
 
 @method("one.acl.info")
 def acl_info(call: Call) -> str:
+    call.may(MANAGE, "ACL")
     return call.cloud.acl.xml()

@@ -75,6 +75,12 @@ class Template:
     def xml(self, tag: str = "TEMPLATE") -> str:
         return f"<{tag}>{''.join(attribute_xml(n, v) for n, v in self)}</{tag}>"
 
+    def breaks_xml(self) -> bool:
+        """Does a value hold the end of a CDATA section? oned cannot write it then."""
+        values = [v for _, value in self for v in (value.values() if isinstance(value, dict)
+                  else (value,))]  # fmt: skip
+        return any("]]>" in value for value in values)
+
     def encrypt(self) -> None:
         """Hide CONTEXT/PASSWORD as oned does (VM_ENCRYPTED_ATTR)."""
         for context in self.vectors("CONTEXT"):

@@ -62,6 +62,8 @@ def allocate(call: Call, text: str) -> int:
     same = cloud.templates.named(name, call.uid)
     if same:
         raise taken("TEMPLATE", same.id)
+    if template.breaks_xml():
+        raise internal("Error transforming the Template to XML.")
     # oned does not hold its lock from here to the insertion, and its table has no unique index
     cloud.gap()
     template.encrypt()

@@ -262,6 +262,7 @@ def group_addadmin(call: Call, group_id: int, user_id: int) -> int:
     if group_id not in user.groups:
         raise action("User is not part of this group")
     group.admins.add(user_id)
+    call.cloud.acl.add_admin(user_id, group_id)
     return group_id
 
 
@@ -270,6 +271,7 @@ def group_deladmin(call: Call, group_id: int, user_id: int) -> int:
     group = call.cloud.groups[group_id]
     call.may(MANAGE, "GROUP", group)
     group.admins.discard(call.cloud.users[user_id].id)
+    call.cloud.acl.remove_admin(user_id, group_id)
     return group_id
 
 

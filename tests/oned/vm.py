@@ -87,6 +87,7 @@ class Vm(Owned):
     history: list[History] = field(default_factory=list)
     resched: int = 0
     own_port: bool = False
+    charged: Usage = field(default_factory=dict)
     move: int = 0  # counts state changes, so that an overtaken event does nothing
 
     @property
@@ -105,23 +106,6 @@ class Vm(Owned):
     def state_name(self) -> str:
         """As oned names it in its refusals: the LCM state while active."""
         return self.lcm.name if self.state is VmState.ACTIVE else self.state.name
-
-    def usage(self) -> Usage:
-        size = sum(float(d.get("SIZE") or 0) for d in self.template.vectors("DISK"))
-        wanted: Usage = {
-            ("VM", ""): {
-                "VMS": 1, "CPU": self.cpu, "MEMORY": self.memory_mb, "RUNNING_VMS": 1,
-                "RUNNING_CPU": self.cpu, "RUNNING_MEMORY": self.memory_mb,
-                "SYSTEM_DISK_SIZE": size,
-            }
-        }  # fmt: skip
-        for nic in self.template.vectors("NIC"):
-            row = wanted.setdefault(("NETWORK", nic["NETWORK_ID"]), {"LEASES": 0})
-            row["LEASES"] += 1
-        for disk in self.template.vectors("DISK"):
-            if "IMAGE_ID" in disk:
-                wanted[("IMAGE", disk["IMAGE_ID"])] = {"RVMS": 1}
-        return wanted
 
     def xml(self) -> str:
         return self._full(permissions=True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import uuid
 
-from tests.oned.acl import USE
+from tests.oned.acl import USE, Wanted
 from tests.oned.entities import bad_name
-from tests.oned.errors import internal, no_exists, not_allocated, unauthorized
+from tests.oned.errors import internal, not_allocated, unauthorized
 from tests.oned.expansion import expand_context
 from tests.oned.images import LOCKED, Image
+from tests.oned.quotas import Usage
 from tests.oned.rpc import Call
 from tests.oned.states import VmState
 from tests.oned.template import Template
@@ -53,7 +55,7 @@ def check_restricted(call: Call, template: Template) -> None:
         return
     found = [n for n in RESTRICTED_SINGLE if n in template.names()]
     found += [
-        f"{name}/{part}"
+        part
         for name, parts in RESTRICTED.items()
         for part in parts
         for vector in template.vectors(name)
@@ -80,7 +82,7 @@ def find_image(call: Call, disk: dict[str, str]) -> Image | None:
         number = disk["IMAGE_ID"]
         image = cloud.images.find(int(number)) if number.isdigit() else None
         if image is None:
-            raise no_exists("IMAGE", int(number) if number.isdigit() else -1)
+            raise ValueError(f"Image with ID: {number} does not exist")
         return image
     if "IMAGE" not in disk:
         return None
@@ -88,7 +90,7 @@ def find_image(call: Call, disk: dict[str, str]) -> Image | None:
     image = cloud.images.named(disk["IMAGE"], uid)
     if image is None:
         raise ValueError(
-            f"User {uid} does not own an image with name: {disk['IMAGE']} . "
+            f"User {call.uid} does not own an image with name: {disk['IMAGE']} . "
             "Set IMAGE_UNAME or IMAGE_UID of owner in DISK."
         )
     return image
@@ -109,7 +111,7 @@ def find_network(call: Call, nic: dict[str, str]) -> Vnet | None:
     network = cloud.vnets.named(nic["NETWORK"], uid)
     if network is None:
         raise ValueError(
-            f"User {uid} does not own a network with name: {nic['NETWORK']} . "
+            f"User {call.uid} does not own a network with name: {nic['NETWORK']} . "
             "Set NETWORK_UNAME or NETWORK_UID of owner in NIC."
         )
     return network
@@ -187,9 +189,12 @@ class Builder:
             self._nics()
             self._disks()
             self._context()
+            self._requirements()
         except ValueError as error:
             vm.cloud.vms.return_id()
             give_back(vm)
+            if error_kind == "VM":
+                raise internal(str(error)) from None
             raise not_allocated(error_kind, str(error)) from None
         template = vm.template
         template.set("VMID", str(vm.id))
@@ -198,7 +203,6 @@ class Builder:
         for number in sorted(self._rules):
             for rule in self._rules[number]:
                 template.add("SECURITY_GROUP_RULE", rule)
-        self._requirements()
         template.encrypt()
         return vm
 
@@ -305,8 +309,7 @@ class Builder:
 
     def _requirements(self) -> None:
         template = self.vm.template
-        clusters = _clusters(template.vectors("DISK"), template.vectors("NIC"))
-        wanted = clusters or ["0"]
+        wanted = _clusters(template.vectors("DISK"), template.vectors("NIC")) or ["0"]
         any_of = " | ".join(f"CLUSTER_ID = {n}" for n in wanted)
         template.set(
             "AUTOMATIC_REQUIREMENTS",
@@ -318,9 +321,21 @@ class Builder:
 
 
 def _clusters(disks: list[dict[str, str]], nics: list[dict[str, str]]) -> list[str]:
-    """Clusters that hold all the disks and all the networks."""
-    sets = [set(v["CLUSTER_ID"].split(",")) for v in (*disks, *nics) if v.get("CLUSTER_ID")]
-    return sorted(set.intersection(*sets), key=int) if sets else []
+    """Clusters that hold all the disks and all the networks. Raises: ValueError if none does."""
+    found: set[str] | None = None
+    for kind, what, vectors in (("DISK", "Datastore", disks), ("NIC", "Network", nics)):
+        for number, vector in enumerate(vectors):
+            if not vector.get("CLUSTER_ID"):
+                continue
+            own = set(vector["CLUSTER_ID"].split(","))
+            if found is not None and not found & own:
+                which = ", ".join(f"cluster {n}" for n in sorted(found, key=int))
+                raise ValueError(
+                    f"Incompatible clusters in {kind}. {what} for {kind} {number} is not in the "
+                    f"same cluster as the one used by other VM elements ({which})"
+                )
+            found = own if found is None else found & own
+    return sorted(found or (), key=int)
 
 
 def _uuid(vm: Vm) -> str:
@@ -336,6 +351,53 @@ def give_back(vm: Vm) -> None:
         network.release(vm.id)
 
 
+def _rights(call: Call, template: Template) -> list[Wanted]:
+    """What the caller must be allowed to use: images, networks, and the groups that guard them."""
+    wanted: list[Wanted] = []
+    for disk in template.vectors("DISK"):
+        try:
+            image = find_image(call, disk)
+        except ValueError:
+            continue  # said later, when the disk is acquired
+        if image is not None:
+            wanted.append((USE, "IMAGE", image))
+    for nic in template.vectors("NIC"):
+        try:
+            network = find_network(call, nic)
+        except ValueError:
+            continue
+        if network is not None:
+            wanted.append((USE, "NET", network))
+            guards = f"{nic.get('SECURITY_GROUPS', '')},{network.template.get('SECURITY_GROUPS')}"
+            for number in sorted({n for n in guards.split(",") if n.isdigit()}, key=int):
+                group = call.cloud.secgroups.find(int(number))
+                if group is not None:
+                    wanted.append((USE, "SECGROUP", group))
+    return wanted
+
+
+def _usage(call: Call, template: Template) -> Usage:
+    """What a VM of this template counts for, as far as its disks and NICs can be found."""
+    cpu, memory = float(template.get("CPU")), float(template.get("MEMORY"))
+    row = {"VMS": 1.0, "CPU": cpu, "MEMORY": memory, "SYSTEM_DISK_SIZE": 0.0}
+    row |= {"RUNNING_VMS": 1.0, "RUNNING_CPU": cpu, "RUNNING_MEMORY": memory}
+    wanted: Usage = {("VM", ""): row}
+    for disk in template.vectors("DISK"):
+        with contextlib.suppress(ValueError):  # said later, when the disk is acquired
+            image = find_image(call, disk)
+            size = disk.get("SIZE") or (image.size_mb if image else 0)
+            row["SYSTEM_DISK_SIZE"] += float(size)
+            if image is not None:
+                wanted[("IMAGE", str(image.id))] = {"RVMS": 1}
+    for nic in template.vectors("NIC"):
+        with contextlib.suppress(ValueError):
+            network = find_network(call, nic)
+            if network is not None:
+                leases = wanted.setdefault(("NETWORK", str(network.id)), {"LEASES": 0})
+                leases["LEASES"] += 1
+    return wanted
+
+
 def instantiate(call: Call, template: Template, name: str, *, hold: bool, kind: str) -> Vm:
     """The common end of one.template.instantiate and one.vm.allocate.
 
@@ -346,26 +408,16 @@ def instantiate(call: Call, template: Template, name: str, *, hold: bool, kind: 
     problem = bad_name(name) if name else ""
     if problem:
         raise not_allocated(kind, problem)
-    for disk in template.vectors("DISK"):
-        try:
-            image = find_image(call, disk)
-        except ValueError:
-            continue  # said later, when the disk is acquired
-        if image is not None:
-            call.may(USE, "IMAGE", image)
-    for nic in template.vectors("NIC"):
-        try:
-            network = find_network(call, nic)
-        except ValueError:
-            continue
-        if network is not None:
-            call.may(USE, "NET", network)
-    vm = Builder(call, template, name or f"one-{call.cloud.vms.next_id}", hold=hold).build(kind)
+    call.may_all(*_rights(call, template))
+    wanted = _usage(call, template)
+    call.cloud.charge(call.user, wanted)
     try:
-        call.cloud.charge(call.user, vm.usage())
+        builder = Builder(call, template, name or f"one-{call.cloud.vms.next_id}", hold=hold)
+        vm = builder.build(kind)
     except Exception:
-        give_back(vm)
+        call.cloud.charge(call.user, wanted, -1)
         raise
+    vm.charged = wanted
     call.cloud.vms.add(vm)
     call.cloud.life.submitted(vm)
     return vm

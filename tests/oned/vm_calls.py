@@ -112,11 +112,11 @@ def _other(call: Call, vm: Vm, name: str) -> None:
 @method("one.vm.recover")
 def recover(call: Call, vm_id: int, operation: int) -> int:
     """0 failure, 1 success, 2 retry, 3 delete, 4 delete and recreate, 5 delete from the DB."""
+    if operation not in range(6):
+        raise refuse("Wrong recovery operation code")
     vm = call.cloud.vms[vm_id]
     call.may(ADMIN, "VM", vm)
     life = call.cloud.life
-    if operation not in range(6):
-        raise internal("Wrong recovery operation code")
     if vm.state is VmState.DONE:
         return vm_id
     if operation in (3, 5):

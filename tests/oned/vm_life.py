@@ -206,7 +206,7 @@ class Life:
         vm.etime = now
         self._set(vm, VmState.DONE)
         give_back(vm)
-        self._cloud.charge(self._cloud.users.find(vm.uid), vm.usage(), -1)
+        self._cloud.charge(self._cloud.users.find(vm.uid), vm.charged, -1)
 
     def _off_host(self, vm: Vm) -> None:
         for host in self._cloud.hosts:

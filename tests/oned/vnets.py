@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from tests.oned import xmlwriter
-from tests.oned.acl import ADMIN, CREATE, MANAGE, USE
+from tests.oned.acl import ADMIN, CREATE, MANAGE
 from tests.oned.clusters import membership
 from tests.oned.entities import Owned, bad_name
-from tests.oned.errors import action, internal, taken, unauthorized
+from tests.oned.errors import OneError, action, internal, taken, unauthorized
 from tests.oned.pools import visible
 from tests.oned.rpc import Call, method
 from tests.oned.template import Template, parse
@@ -28,6 +28,8 @@ VN_MADS = {
     "nodeport": "linux",
 }
 _FIXED = ("BRIDGE", "BRIDGE_TYPE", "OUTER_VLAN_ID", "PHYDEV", "VLAN_ID", "VN_MAD")
+# How the pool's answer packs who holds an address: the kind of the object, and its number.
+_VM = 0x1000000000
 RESTRICTED = ("VN_MAD", "PHYDEV", "VLAN_ID", "BRIDGE", "CONF", "FILTER", "CLUSTER_IDS", "EXTERNAL")
 
 
@@ -71,6 +73,10 @@ class AddressRange:
 
     def xml(self, *, leases: bool = True) -> str:
         plain = {**self.attributes, "AR_ID": str(self.id)}
+        if not leases:
+            plain["ALLOCATED"] = "".join(
+                f" {index} {_VM | (vm & 0xFFFFFFFF)}" for index, vm in sorted(self.leases.items())
+            )
         inner = "".join(xmlwriter.cdata(name, plain[name]) for name in sorted(plain))
         inner += xmlwriter.cdata("MAC_END", self.mac(self.size - 1))
         if self.has_ip4:
@@ -88,7 +94,7 @@ def make_range(number: int, attributes: dict[str, str]) -> AddressRange:
     if kind not in ("IP4", "IP4_6", "IP4_6_STATIC", "IP6", "IP6_STATIC", "ETHER"):
         raise internal("Unknown or missing address range TYPE.")
     size = attributes.get("SIZE", "")
-    if not size.isdigit() or int(size) <= 0:
+    if not size.isdigit():
         raise internal("Wrong SIZE for address range")
     complete = {k: v for k, v in attributes.items() if k not in ("AR_ID", "USED_LEASES", "LEASES")}
     mac_tail = f"0000{number:04x}"
@@ -179,7 +185,7 @@ def allocate(call: Call, text: str, cluster_id: int = -1) -> int:
     cloud = call.cloud
     template = parse(text)
     cluster = cloud.clusters[cluster_id if cluster_id != -1 else 0]
-    call.may(CREATE, "NET")
+    call.may_all((CREATE, "NET", None), (ADMIN, "CLUSTER", cluster))
     if not call.is_admin:
         for name in RESTRICTED:
             if name in template.names():
@@ -207,7 +213,10 @@ def allocate(call: Call, text: str, cluster_id: int = -1) -> int:
                      f"{template.get('VLAN_ID') or network.id}")  # fmt: skip
     template.set("SECURITY_GROUPS", template.get("SECURITY_GROUPS") or "0")
     for attributes in wanted:
-        network.add_range(attributes)
+        try:
+            network.add_range(attributes)
+        except OneError:
+            template.add("AR", attributes)  # no error: the network is made without it
     cloud.vnets.add(network)
     cluster.members["VNETS"].add(network.id)
     return network.id
@@ -314,7 +323,10 @@ def release(call: Call, vnet_id: int, text: str) -> int:
 
 
 def keep_fixed(network: Vnet, old: Template) -> None:
-    """An update cannot take away what the network is made of."""
+    """An update cannot take away what the network is made of. Raises: OneError."""
+    vn_mad = network.template.get("VN_MAD")
+    if vn_mad not in VN_MADS:
+        raise internal(f'VN_MAD named "{vn_mad}" is not defined in oned.conf')
     for name in _FIXED:
         if name not in network.template.names():
             network.template.set(name, old.get(name))

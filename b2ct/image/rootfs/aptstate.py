@@ -57,7 +57,8 @@ def ask(definition: Definition, cache: Path, *, offline: bool) -> State:
         for suite, data in indices.items():
             identity[f"{name} {suite}"] = hashlib.sha256(data).hexdigest()
             dates.extend(_dates(data))
-    return State(identity, urls, max(dates, default=None))
+    found = {name: pins(name, definition, url, cache) for name, url in urls.items()}
+    return State(identity, urls, max(dates, default=None), found)
 
 
 def pins(name: str, definition: Definition, url: str, cache: Path) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -34,6 +34,8 @@ class State:
     """Repository name -> the address that answered."""
     date: int | None = None
     """When the newest index was made, in seconds since 1970."""
+    pins: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Repository name -> what tells its packages from others: apt_preferences(5), if it is APT."""
 
 
 class Bootstrap(Protocol):

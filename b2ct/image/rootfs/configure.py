@@ -15,7 +15,7 @@ from b2ct.core.run import TAIL, CommandError, Completed
 from b2ct.image import provision, repositories
 from b2ct.image.model import Definition
 from b2ct.image.provision import Configuration
-from b2ct.image.repositories import Keys
+from b2ct.image.repositories import Keys, Pins
 from b2ct.image.rootfs.chroot import Chroot
 from b2ct.image.rootfs.workspace import Workspace
 
@@ -38,10 +38,10 @@ class ScriptError(B2ctError):
         return [*super().lines(), *(f"  | {line}" for line in self.said[-TAIL:])]
 
 
-def wanted(definition: Definition, keys: Keys) -> Configuration:
+def wanted(definition: Definition, keys: Keys, pins: Pins = repositories.NO_PINS) -> Configuration:
     """What is applied: the definition's contents and the repositories that stay."""
     configuration = provision.plan(definition)
-    kept = repositories.kept(definition, keys)
+    kept = repositories.kept(definition, keys, pins)
     own = {file.path for file in configuration.files}
     more = tuple(file for file in kept if file.path not in own)
     return replace(configuration, files=(*more, *configuration.files))

@@ -44,7 +44,7 @@ def ask(definition: Definition, cache: Path, *, offline: bool) -> State:
         urls[name], data = _first(name, repository, definition.system, cache, offline=offline)
         identity[name] = hashlib.sha256(data).hexdigest()
         dates.append(_date(data))
-    return State(identity, urls, max(dates, default=None) or None)
+    return State(identity=identity, urls=urls, date=max(dates, default=None) or None)
 
 
 def _first(

@@ -9,6 +9,7 @@ import pytest
 
 from tests.image.contents.worker import SYSTEMD
 
+pytestmark = pytest.mark.boot
 UNITS = sorted(path.name for path in (SYSTEMD / "usr/lib/systemd/system").iterdir())
 UNSHARE = ("unshare", "--mount", "--pid", "--fork", "--kill-child")
 # Changes go to a tmpfs over the tree and vanish with the process.

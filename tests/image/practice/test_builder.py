@@ -11,7 +11,7 @@ import pytest
 
 from b2ct.core.errors import B2ctError
 from b2ct.core.run import find_tool, run
-from b2ct.image import definitions
+from b2ct.image import definitions, practice
 from b2ct.image.practice import Practice, build
 from b2ct.image.practice.names import packages_of
 from tests.image import rehearsal
@@ -169,3 +169,9 @@ def test_a_missing_tool_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_definition_of_debian_has_no_el_packages() -> None:
     with pytest.raises(B2ctError, match="apt packages"):
         packages_of(["debian-12-worker"])
+
+
+def test_the_small_programs_of_the_practice_system_are_clean_shell() -> None:
+    tools = sorted((Path(practice.__file__).parent / "tools").iterdir())
+    assert len(tools) == 3
+    run(["shellcheck", *tools])

@@ -79,9 +79,8 @@ def test_packages_come_from_their_repository_and_leave_no_traces(
     assert "InRelease" not in answer["said"]
     again = debian.make("packages", wanted, tmp_path / "two", base)
     assert "error" not in again, again
-    assert files.sha256(tmp_path / "one/packages.tar") == files.sha256(
-        tmp_path / "two/packages.tar"
-    )
+    one, two = (tmp_path / name / "packages.tar" for name in ("one", "two"))
+    assert files.sha256(one) == files.sha256(two)
     found = set(names(one))
     assert not [name for name in found if name.startswith("/usr/share/man/man")]
     assert not [name for name in found if name.endswith((".log", ".deb", "-old"))]

@@ -21,6 +21,7 @@ from b2ct.image.practice.package import PracticePackage, placeholder
 from b2ct.image.rootfs.userns import Namespace
 from tests.image import rehearsal
 from tests.image.rootfs import inside
+from tests.sharing import once
 
 PACKAGES = ("cvmfs", "cloud-init", "sudo", "openssh-server")
 EXCLUDED = ("/usr/share/b2ct-practice/s*", "/lib/modules/*/config")
@@ -40,7 +41,7 @@ def built(
     def make(folder: Path) -> dict[str, Any]:
         return inside.build(definition, folder, epoch=rehearsal.EPOCH)
 
-    return rehearsal.once(tmp_path_factory, "el-layers", make)
+    return once(tmp_path_factory, "el-layers", make)
 
 
 def members(archive: Path) -> dict[str, tarfile.TarInfo]:
@@ -326,7 +327,7 @@ def pinned(
         definition["repositories"]["site"] = row
         return inside.build(definition, folder / "built", epoch=rehearsal.EPOCH)
 
-    return rehearsal.once(tmp_path_factory, "el-pinned", make)
+    return once(tmp_path_factory, "el-pinned", make)
 
 
 def test_a_listed_package_comes_from_its_repository(

@@ -1,0 +1,106 @@
+"""What the verbs about OpenNebula share: where it is, as whom, and how waiting is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from b2ct.cli import options
+from b2ct.core.console import note
+
+if TYPE_CHECKING:
+    from b2ct.cli.options import ChosenSite
+    from b2ct.opennebula.client import Client
+    from b2ct.opennebula.endpoint import Endpoint
+
+Verb = TypeVar("Verb", bound=Callable[..., Any])
+EVERY = 15.0
+"""Seconds after which a state that does not change is told again."""
+
+_ACCESS = (
+    click.option(
+        "--site",
+        "site_file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="The site file. Left out: site.yaml here, if there is one.",
+    ),
+    click.option(
+        "--endpoint",
+        "url",
+        metavar="URL",
+        help="XML-RPC of the front-end. Left out: ONE_XMLRPC, ~/.one/one_endpoint, the site's "
+        "control node.",
+    ),
+    click.option(
+        "--auth",
+        "auth_file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="A file with user:password. Left out: ONE_AUTH, ~/.one/one_auth, the site's secret.",
+    ),
+    click.option(
+        "--ca-file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="CA certificates (PEM) for an https endpoint, instead of the usual ones.",
+    ),
+)
+
+
+def access(command: Verb) -> Verb:
+    """The options of every verb that speaks to OpenNebula."""
+    for option in reversed(_ACCESS):
+        command = option(command)
+    return command
+
+
+def site_of(site_file: Path | None) -> ChosenSite | None:
+    """The site that was named, or site.yaml here; None where there is none.
+
+    Raises B2ctError for a file that is named but missing, and for all that is wrong in one.
+    """
+    if site_file is None and not options.DEFAULT_FILE.exists():
+        return None
+    return options.load_site(site_file)
+
+
+def endpoint_of(
+    url: str | None, auth_file: Path | None, ca_file: Path | None, chosen: ChosenSite | None
+) -> Endpoint:
+    """Where OpenNebula is, and as whom to speak to it. Raises B2ctError with the remedy."""
+    from b2ct.opennebula import endpoint
+
+    site = endpoint.of_site(chosen.site, chosen.folder) if chosen else None
+    found = endpoint.find(url=url, auth_file=auth_file, ca_file=ca_file, site=site)
+    if found.in_clear:
+        note(f"warning: the password goes to {found.host} unencrypted (http)")
+    return found
+
+
+def connect(
+    url: str | None, auth_file: Path | None, ca_file: Path | None, chosen: ChosenSite | None
+) -> Client:
+    """A client for `endpoint_of` these."""
+    where = endpoint_of(url, auth_file, ca_file, chosen)
+    from b2ct.opennebula.client import Client
+
+    return Client(where)
+
+
+class States:
+    """Tells states as they change, and again when nothing changes for long."""
+
+    def __init__(self, tell: Callable[[str], object] = note) -> None:
+        self._tell = tell
+        self._told: dict[str, tuple[str, float]] = {}
+
+    def __call__(self, what: str, state: str, seconds: float) -> None:
+        """One look."""
+        last, when = self._told.get(what, ("", 0.0))
+        if state != last or seconds - when >= EVERY:
+            self._tell(f"{what}: {state}, {seconds:.0f} s")
+            self._told[what] = (state, seconds)

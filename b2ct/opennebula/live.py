@@ -1,0 +1,67 @@
+"""The cloud as it is: every kind of object, each in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from b2ct.opennebula.acl import AclRule
+from b2ct.opennebula.objects import (
+    Cluster,
+    Datastore,
+    Group,
+    Host,
+    Image,
+    Named,
+    SecurityGroup,
+    Template,
+    User,
+    VirtualNetwork,
+    Vm,
+)
+
+if TYPE_CHECKING:
+    from b2ct.opennebula.client import Client
+
+
+@dataclass(frozen=True)
+class Live:
+    """What is there; the kinds by the words that the plan uses for them."""
+
+    me: User
+    groups: tuple[Group, ...] = ()
+    datastores: tuple[Datastore, ...] = ()
+    clusters: tuple[Cluster, ...] = ()
+    hosts: tuple[Host, ...] = ()
+    security_groups: tuple[SecurityGroup, ...] = ()
+    networks: tuple[VirtualNetwork, ...] = ()
+    images: tuple[Image, ...] = ()
+    templates: tuple[Template, ...] = ()
+    users: tuple[User, ...] = ()
+    rules: tuple[AclRule, ...] = ()
+    vms: tuple[Vm, ...] | None = field(default=())
+    """None: not asked for, so that nothing can be said of what VMs use."""
+
+    @property
+    def kinds(self) -> Mapping[str, tuple[Named, ...]]:
+        """Kind -> its objects."""
+        return MappingProxyType(
+            {
+                "group": self.groups, "datastore": self.datastores, "cluster": self.clusters,
+                "host": self.hosts, "security group": self.security_groups,
+                "network": self.networks, "template": self.templates, "user": self.users,
+            }
+        )  # fmt: skip
+
+
+def read(one: Client, *, vms: bool = False) -> Live:
+    """Ask for everything: twelve calls, and one more for the VMs (needed to delete things)."""
+    return Live(
+        me=one.users.me(), groups=one.groups.all(), datastores=one.datastores.all(),
+        clusters=one.clusters.all(), hosts=one.hosts.all(),
+        security_groups=one.security_groups.all(), networks=one.networks.all(),
+        images=one.images.all(), templates=one.templates.all(), users=one.users.all(),
+        rules=one.acls.all(), vms=one.vms.all() if vms else None,
+    )  # fmt: skip

@@ -1,0 +1,88 @@
+"""The cloud: names that are free, networks that are there, a user that has a password."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from b2ct.document.finding import Finding, did_you_mean, either
+from b2ct.document.redact import Path
+from b2ct.site.cloud import SecurityRule
+from b2ct.site.model import Site
+
+# What a new OpenNebula has already.
+OWN_DATASTORES = ("system", "default", "files")
+OWN_GROUPS = ("oneadmin", "users")
+OWN_USERS = ("oneadmin", "serveradmin")
+OWN = "default"
+
+
+def findings(site: Site) -> Iterator[Finding]:
+    """What cannot work in `cloud`."""
+    cloud = site.cloud
+    for name in cloud.datastores:
+        yield from _own(("cloud", "datastores", name), name, OWN_DATASTORES, is_key=True)
+    for i, name in enumerate(cloud.groups):
+        yield from _own(("cloud", "groups", i), name, OWN_GROUPS)
+    if cloud.cluster:
+        yield from _own(("cloud", "cluster"), cloud.cluster, (OWN,))
+    yield from _security_groups(site)
+    yield from _dirac(site)
+
+
+def _own(path: Path, name: str, taken: Iterable[str], *, is_key: bool = False) -> Iterator[Finding]:
+    if name.lower() in taken:
+        yield Finding(
+            path, f"{name} is OpenNebula's own: expected another name", is_key=is_key
+        )
+
+
+def _security_groups(site: Site) -> Iterator[Finding]:
+    giving = [name for name, network in site.networks.items() if network.vm_range]
+    for name, group in site.cloud.security_groups.items():
+        path = ("cloud", "security_groups", name)
+        yield from _own(path, name, (OWN,), is_key=True)
+        for i, network in enumerate(group.networks):
+            if network not in giving:
+                known = f"networks with a `vm_range` are {either(giving)}" if giving else ""
+                yield Finding(
+                    (*path, "networks", i),
+                    "there is no such network with a `vm_range` in `networks`",
+                    did_you_mean(network, giving) or known or "give a network a `vm_range`",
+                )
+        for i, rule in enumerate(group.rules):
+            yield from _rule((*path, "rules", i), rule)
+
+
+def _rule(path: Path, rule: SecurityRule) -> Iterator[Finding]:
+    if rule.ports is None:
+        return
+    here = (*path, "ports")
+    if rule.protocol not in ("tcp", "udp"):
+        yield Finding(
+            here, f"{rule.protocol} has no ports: expected `protocol: tcp` or `udp` beside them"
+        )
+    for span in rule.ports.split(","):
+        first, _, last = span.partition(":")
+        if not 0 < int(first) <= int(last or first) <= 65535:
+            yield Finding(here, f"{span} is no range of ports: expected 1 to 65535, the lower first")
+
+
+def _dirac(site: Site) -> Iterator[Finding]:
+    dirac, password = site.cloud.dirac, site.secrets.dirac_password
+    if dirac is None:
+        return
+    yield from _own(("cloud", "dirac", "user"), dirac.user, OWN_USERS)
+    yield from _own(("cloud", "dirac", "group"), dirac.group, OWN_GROUPS)
+    if password is None:
+        yield Finding(
+            ("cloud", "dirac"),
+            "this user needs a password: expected `secrets.dirac_password`",
+            "name where it is, such as {file: dirac-password.txt}",
+            is_key=True,
+        )
+    elif password.generate:
+        yield Finding(
+            ("secrets", "dirac_password"),
+            "a generated password would be known to nobody: DIRAC needs it, too",
+            "give a file, env or command",
+        )
