@@ -151,6 +151,11 @@ def _packer(loaded: Loaded, wishes: Wishes) -> Plan:
         )
     if wishes.offline and "://" in wishes.base:
         raise B2ctError(f"offline: {wishes.base} would be fetched", hint="name a local --base")
+    if "://" not in wishes.base and not Path(wishes.base).is_file():
+        raise B2ctError(
+            f"--base {wishes.base}: there is no such file",
+            hint="name the distribution's cloud image, or its installer ISO",
+        )
     need_tool("packer")
     return PackerPlan(loaded, wishes, wishes.base, image_time())
 

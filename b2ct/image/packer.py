@@ -85,12 +85,13 @@ def build(
     lay_out(definition, configure.wanted(definition, keys), keys, folder, release)
     (folder / "variables.pkrvars.json").write_text(json.dumps(variables(definition, base, folder)))
     if release >= PLUGINS_SINCE:
-        _run(["packer", "init", folder], say)
+        _run(["packer", "init", folder], folder, say)
     _run(
         [
             *("packer", "build", "-color=false", "-timestamp-ui", f"-only=qemu.{base.source}"),
             *(f"-var-file={folder / 'variables.pkrvars.json'}", folder),
         ],
+        folder,
         say,
     )
     to_qcow2(folder / "output" / "disk.qcow2", out, definition.qcow2, source="qcow2")
@@ -177,11 +178,14 @@ def _kickstart(definition: Definition, public_key: str) -> Mapping[str, str]:
 
 _ENVIRONMENT = {"CHECKPOINT_DISABLE": "1", "PACKER_NO_COLOR": "1"}
 """Packer asks nobody whether there is a newer one."""
+_CACHE = "PACKER_CACHE_DIR"
+"""Where Packer keeps what it downloads; left out, in whatever folder the user is in."""
 
 
-def _run(argv: list[str | Path], say: Callable[[str], None]) -> None:
-    hint = "its last lines say why; console.log in --scratch has what the VM said"
-    with closing(stream(argv, timeout=_TIMEOUT, env=_ENVIRONMENT, hint=hint)) as lines:
+def _run(argv: list[str | Path], folder: Path, say: Callable[[str], None]) -> None:
+    env = {**_ENVIRONMENT, _CACHE: str(folder / "cache")}
+    hint = "its last lines say why; the base has to boot and to take a NoCloud seed over HTTP"
+    with closing(stream(argv, timeout=_TIMEOUT, env=env, hint=hint)) as lines:
         for line in lines:
             say(f"packer: {line}")
 

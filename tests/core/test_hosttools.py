@@ -106,7 +106,8 @@ def test_every_row_is_whole() -> None:
 
 
 # The shell, the distribution's own package tools, and what comes with the Python environment.
-_ALWAYS_THERE = {"rm", 
+_ALWAYS_THERE = {
+    "rm",
     *("sh", "bash", "ldd", "apt-get", "apt-cache", "dpkg-deb", "dnf", "rpm2cpio", "ksvalidator"),
 }
 

@@ -14,8 +14,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
-# Run as they are by continuous integration itself, by test_demo, or (what builds and boots an image)
-# by tests/image/test_worker.py.
+# Run as they are by continuous integration itself, by test_demo, or by tests/image/test_worker.py,
+# which builds and boots an image.
 ELSEWHERE = re.compile(
     r"^(script/(demo|test)\b|git clone|cd b2ct$|sudo |SOURCE="
     r"|b2ct image (build(?!.*--dry-run)|verify|test)\b)"
