@@ -6,8 +6,9 @@
         one.url, one.auth                  # "http://127.0.0.1:PORT/RPC2", "oneadmin:opennebula"
         server = pyone.OneServer(one.url, session=one.auth)
 
-As a fixture: `pytest_plugins = ["tests.oned.fixtures"]` in tests/conftest.py gives `oned`
-(real time at 50 times its speed) and `oned_still` (time stands until `tick`).
+As fixtures: `from tests.oned.fixtures import oned, oned_still` in a conftest.py: `oned` runs at
+50 times the speed of real time, in `oned_still` time stands until `tick`. A large cloud at once:
+`from tests.oned.bulk import fill; fill(one, hosts=500, templates=200, vms=5000)`.
 
 Options of OnedDouble:
 - `release`: "5.12", "6.10" (default) or "7.0", the rows of releases.py.
@@ -41,6 +42,9 @@ and `truncated` carry the call out and lose the answer. `one.faults.before.appen
 `one.restart()` also loses what drivers were doing: an image in mid-copy stays LOCKED.
 `one.cloud.hosts[0].fail("text")` is a dead node. Parallel one.template.allocate calls with one
 name make several templates, as on the real server (`one.cloud.race_gap = 0` turns that off).
+
+A user who instantiates needs USE on the image, the network and each security group of that
+network, as on the real server: group 0 is open to all, others are not unless chmod makes them so.
 
 test_contract.py replays the recordings of a real 6.10.5 against it; NOT_IMPLEMENTED.md lists
 what the double does not do or what is not compared, with reasons.

@@ -148,6 +148,9 @@ class Acl:
         routers = {n for n in own if self.rules[n].resource == ALL | kinds("VROUTER")}
         self.rules = {n: r for n, r in self.rules.items() if n not in inside | routers}
 
+    def remove_user(self, uid: int) -> None:
+        self.rules = {n: r for n, r in self.rules.items() if r.user != ONE | uid}
+
     def remove_group(self, gid: int) -> None:
         """With a group go the rules for it."""
         self.rules = {n: r for n, r in self.rules.items() if r.user != GROUP | gid}
@@ -185,11 +188,16 @@ class Acl:
         """Raise oned's refusal (code 0x0200), which names all that is not allowed or locked."""
         said = []
         for right, kind, target in wanted:
-            if not self.allowed(uid, groups, right, kind, target):
-                what = f"{kind} [{target.id}]" if target is not None else kind
-                said.append(f"Not authorized to perform {RIGHTS[right]} {what}")
-            elif target is not None and right != CREATE and target.locked_for(_LOCK_LEVEL[right]):
-                said.append(f"{kind} is locked. [{target.id}]")
+            locked = (
+                target is not None and right != CREATE and target.locked_for(_LOCK_LEVEL[right])
+            )
+            if self.allowed(uid, groups, right, kind, target) and not locked:
+                continue
+            which = f" [{target.id}]" if target is not None else ""
+            if uid == 0 or 0 in groups:
+                said.append(f"{kind} is locked.{which}")
+            else:
+                said.append(f"Not authorized to perform {RIGHTS[right]} {kind}{which}")
         if said:
             raise unauthorized(uid, "; ".join(said))
 

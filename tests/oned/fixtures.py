@@ -1,4 +1,4 @@
-"""Fixtures with the double; `pytest_plugins = ["tests.oned.fixtures"]` brings them in."""
+"""Fixtures with the double, for a conftest.py to import."""
 
 from __future__ import annotations
 

@@ -124,10 +124,8 @@ def _size_and_format(call: Call, template: Template) -> tuple[int, str]:
     return call.cloud.files.stat(path)
 
 
-def _new(call: Call, template: Template, datastore: Datastore, size_mb: int) -> Image:
-    """The checks of ImagePool::allocate and Image::insert, in their order."""
-    cloud = call.cloud
-    name, kind = template.pop("NAME"), template.pop("TYPE") or "OS"
+def _admitted(call: Call, name: str, kind: str, datastore: Datastore) -> None:
+    """The checks of ImagePool::allocate, in their order. Raises: OneError."""
     problem = bad_name(name)
     if problem:
         raise not_allocated("IMAGE", problem)
@@ -143,12 +141,18 @@ def _new(call: Call, template: Template, datastore: Datastore, size_mb: int) -> 
             "IMAGES of type KERNEL, RAMDISK and CONTEXT cannot be registered in an IMAGE_DS "
             "datastore",
         )
-    same = cloud.images.named(name, call.uid)
+    same = call.cloud.images.named(name, call.uid)
     if same:
         raise not_allocated("IMAGE", f"NAME is already taken by IMAGE {same.id}.")
     if kind not in TYPES:
         raise not_allocated("IMAGE", "Unknown type ")
-    image = Image(cloud, -1, name, template, call.uid, call.user.gid, type=kind)
+
+
+def _new(call: Call, template: Template, datastore: Datastore, size_mb: int) -> Image:
+    """The image without its number: what Image::insert makes of the template."""
+    name, kind = template.pop("NAME"), template.pop("TYPE") or "OS"
+    _admitted(call, name, kind, datastore)
+    image = Image(call.cloud, -1, name, template, call.uid, call.user.gid, type=kind)
     image.ds_id, image.disk_type, image.size_mb = datastore.id, datastore.disk_type, size_mb
     image.persistent = template.pop("PERSISTENT").upper() == "YES" and kind not in _FILE_TYPES
     if kind in _FILE_TYPES:

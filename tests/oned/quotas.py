@@ -12,23 +12,23 @@ from tests.oned.template import Template
 METRICS = {
     "DATASTORE": ("IMAGES", "SIZE"),
     "NETWORK": ("LEASES",),
+    # in the order in which oned checks them
     "VM": (
-        "CPU",
-        "MEMORY",
-        "RUNNING_CPU",
-        "RUNNING_MEMORY",
-        "RUNNING_VMS",
-        "SYSTEM_DISK_SIZE",
         "VMS",
+        "RUNNING_VMS",
+        "CPU",
+        "RUNNING_CPU",
+        "MEMORY",
+        "RUNNING_MEMORY",
+        "SYSTEM_DISK_SIZE",
     ),
     "IMAGE": ("RVMS",),
 }
-_FRACTIONS = {"CPU", "RUNNING_CPU"}
 Usage = dict[tuple[str, str], dict[str, float]]
 
 
 def _number(value: float) -> str:
-    return f"{value:g}"
+    return str(int(value)) if value == int(value) else f"{value:.2f}"
 
 
 class Quotas:
@@ -58,9 +58,9 @@ class Quotas:
         for (kind, number), amounts in wanted.items():
             limits = self._limits.get((kind, number), {})
             used = self._used.get((kind, number), {})
-            for metric, amount in sorted(amounts.items()):
+            for metric in (m for m in METRICS[kind] if m in amounts):
                 limit = limits.get(metric, -1)
-                if limit >= 0 and used.get(metric, 0) + amount > limit:
+                if limit >= 0 and used.get(metric, 0) + amounts[metric] > limit:
                     which = f" with ID: {number}" if number else ""
                     return f"limit of {_number(limit)} reached for {metric} quota in {kind}{which}"
         return ""

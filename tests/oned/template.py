@@ -229,7 +229,8 @@ class _Parser:
                 raise internal("Parse error.")
             raise internal(
                 f"Parse error: syntax error, unexpected {token.kind}, expecting "
-                f"{said or ' or '.join(kinds)} at line {token.line}, columns {token.first}:{token.last}"
+                f"{said or ' or '.join(kinds)} at line {token.line}, "
+                f"columns {token.first}:{token.last}"
             )
         if kinds != ("$end",):
             self.token = next(self._tokens, token)

@@ -10,6 +10,7 @@ import pyone
 import pytest
 
 from tests.oned import Clock, OnedDouble
+from tests.oned.bulk import fill
 from tests.oned.files import qcow2_header
 
 MB = 1024 * 1024
@@ -197,7 +198,7 @@ def test_quota_counts_and_refuses(site: OnedDouble) -> None:
     with pytest.raises(pyone.OneAuthorizationException, match="limit of 1 reached for VMS"):
         dirac.template.instantiate(template, "", False, "", False)
     row = one.user.info(user).VM_QUOTA.VM[0]
-    assert (str(row.VMS_USED), str(row.CPU_USED)) == ("1", "0.5")
+    assert (str(row.VMS_USED), str(row.CPU_USED)) == ("1", "0.50")
     dirac.vm.action("terminate-hard", vm)
     dirac.template.instantiate(template, "", False, "", False)
 
@@ -243,3 +244,14 @@ def test_unknown_methods_are_noted(oned_still: OnedDouble) -> None:
     with pytest.raises(pyone.OneException, match="not defined"):
         client(oned_still).marketpool.info()
     assert oned_still.cloud.unimplemented == ["one.marketpool.info"]
+
+
+def test_a_large_cloud_at_once(oned_still: OnedDouble) -> None:
+    fill(oned_still, hosts=20, templates=5, vms=100)
+    one = client(oned_still)
+    assert len(one.vmpool.info(-2, -1, -1, -1).VM) == 100
+    assert {h.HOST_SHARE.RUNNING_VMS for h in one.hostpool.info().HOST} == {5}
+    assert len(one.templatepool.info(-2, -1, -1).VMTEMPLATE) == 5
+    one.vm.action("terminate-hard", 3)
+    oned_still.until(lambda: oned_still.cloud.vms[3].state == 6)
+    assert one.hostpool.info().HOST[-4].HOST_SHARE.RUNNING_VMS == 4

@@ -13,7 +13,7 @@ from tests.oned.template import Template, decrypted, encrypted, parse
     ("text", "expected"),
     [
         ("A=1", [("A", "1")]),
-        ('A = "x y"\nB=', [("A", "x y")]),
+        ('A = "x y"', [("A", "x y")]),
         ("A=\nB=2", [("A", ""), ("B", "2")]),
         ('# note\nA="1" # note\nB=2', [("A", "1"), ("B", "2")]),
         (r'A="say \"hi\""', [("A", 'say "hi"')]),
@@ -36,6 +36,9 @@ def test_accepted(text: str, expected: list[tuple[str, object]]) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("B=", r"unexpected \$end, expecting OBRACKET or CCDATA or STRING"),
+        ("A=1 , B", r"unexpected COMMA, expecting \$end"),
+        ("A=[,]", "unexpected COMMA, expecting CBRACKET or VARIABLE"),
         ("A B", "unexpected VARIABLE, expecting EQUAL or EQUAL_EMPTY"),
         ("A=[B", r"unexpected \$end, expecting EQUAL"),
         ("A=[B=1 C=2]", "unexpected VARIABLE, expecting COMMA or CBRACKET"),

@@ -128,6 +128,7 @@ def user_delete(call: Call, user_id: int) -> int:
     if user_id == 0:
         raise action("Cannot delete user. oneadmin cannot be deleted.")
     call.cloud.users.remove(user_id)
+    call.cloud.acl.remove_user(user_id)
     return user_id
 
 

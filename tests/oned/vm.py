@@ -56,8 +56,11 @@ class History:
 
     def short_xml(self, vm_id: int, sequence: int) -> str:
         return (
-            f"<HISTORY>{self._head(vm_id, sequence)}{xmlwriter.cdata('VM_MAD', self.vm_mad)}"
-            f"{xmlwriter.cdata('TM_MAD', self.tm_mad)}<DS_ID>{self.datastore}</DS_ID></HISTORY>"
+            f"<HISTORY><OID>{vm_id}</OID><SEQ>{sequence}</SEQ>"
+            f"{xmlwriter.cdata('HOSTNAME', self.hostname)}<HID>{self.host}</HID>"
+            f"<CID>{self.cluster}</CID><DS_ID>{self.datastore}</DS_ID>"
+            f"{xmlwriter.cdata('VM_MAD', self.vm_mad)}{xmlwriter.cdata('TM_MAD', self.tm_mad)}"
+            f"{xmlwriter.cdata('ACTION', self.action)}</HISTORY>"
         )
 
 
@@ -84,6 +87,8 @@ class Vm(Owned):
     deploy_id: str = ""
     last_poll: int = 0
     monitoring: Template = field(default_factory=Template)
+    reports: list[tuple[int, float]] = field(default_factory=list)
+    """What tests say that hypervisors said before `monitoring`: time and CPU in percent."""
     history: list[History] = field(default_factory=list)
     resched: int = 0
     own_port: bool = False
@@ -106,6 +111,12 @@ class Vm(Owned):
     def state_name(self) -> str:
         """As oned names it in its refusals: the LCM state while active."""
         return self.lcm.name if self.state is VmState.ACTIVE else self.state.name
+
+    def keep_driver(self) -> None:
+        """From now on only system datastores of the same transfer driver will do."""
+        wanted = f' & (TM_MAD = "{self.template.get("TM_MAD_SYSTEM")}")'
+        before = self.template.get("AUTOMATIC_DS_REQUIREMENTS").replace(wanted, "")
+        self.template.set("AUTOMATIC_DS_REQUIREMENTS", before + wanted)
 
     def xml(self) -> str:
         return self._full(permissions=True)
@@ -137,9 +148,8 @@ class Vm(Owned):
     def pool_xml(self) -> str:
         """The short body."""
         single = "".join(
-            xmlwriter.el(n, self.template.get(n)) for n in ("CPU", "MEMORY", "VCPU")
-            if self.template.get(n)
-        )  # fmt: skip
+            xmlwriter.el(name, self.template.get(name)) for name in ("CPU", "MEMORY", "VCPU")
+        )
         vectors = "".join(
             _pick(name, vector, order)
             for name, order in _SHORT.items()
@@ -155,7 +165,8 @@ class Vm(Owned):
             f"{self._states()}<RESCHED>{self.resched}</RESCHED><STIME>{self.stime}</STIME>"
             f"<ETIME>{self.etime}</ETIME><DEPLOY_ID>{self.deploy_id}</DEPLOY_ID>"
             f"<TEMPLATE>{single}{vectors}</TEMPLATE><MONITORING/>"
-            f"{_wrapped('USER_TEMPLATE', user)}{_wrapped('HISTORY_RECORDS', history)}</VM>"
+            f"{_wrapped('USER_TEMPLATE', user, empty=not len(self.user_template))}"
+            f"{_wrapped('HISTORY_RECORDS', history, empty=not history)}</VM>"
         )
 
     def lookup(self, name: str, inner: str, key: str, value: str) -> str:
@@ -206,5 +217,5 @@ def _pick(name: str, vector: dict[str, str], order: tuple[str, ...]) -> str:
     )
 
 
-def _wrapped(tag: str, inner: str) -> str:
-    return f"<{tag}>{inner}</{tag}>" if inner else f"<{tag}/>"
+def _wrapped(tag: str, inner: str, *, empty: bool) -> str:
+    return f"<{tag}/>" if empty else f"<{tag}>{inner}</{tag}>"

@@ -36,6 +36,14 @@ RESTRICTED = {
     "RAW": ("DATA",),
 }
 RESTRICTED_SINGLE = ("DEPLOY_ID", "CPU_COST", "MEMORY_COST", "DISK_COST", "EMULATOR")
+_DISK_INHERITED = (
+    "ALLOW_ORPHANS",
+    "DISK_TYPE",
+    "POOL_NAME",
+    "CEPH_HOST",
+    "CEPH_USER",
+    "CEPH_SECRET",
+)
 _NIC_INHERITED = ("GATEWAY", "DNS", "MTU", "VXLAN_MODE", "FILTER", "METHOD", "METRIC")
 _NIC_CONTEXT = {
     "IP": ("IP", False), "MAC": ("MAC", False), "MASK": ("NETWORK_MASK", True),
@@ -132,14 +140,12 @@ def complete_disk(call: Call, disk: dict[str, str], image: Image, number: int) -
     options = datastore.template
     disk.update(
         {
-            "ALLOW_ORPHANS": options.get("ALLOW_ORPHANS"),
             "CLONE": "NO" if image.persistent else "YES",
             "CLUSTER_ID": ",".join(str(n) for n in sorted(datastore.clusters)),
             "DATASTORE": datastore.name,
             "DATASTORE_ID": str(datastore.id),
             "DISK_ID": str(number),
             "DISK_SNAPSHOT_TOTAL_SIZE": "0",
-            "DISK_TYPE": "FILE" if image.disk_type == 0 else options.get("DISK_TYPE"),
             "IMAGE": image.name,
             "IMAGE_ID": str(image.id),
             "IMAGE_STATE": str(int(image.state)),
@@ -154,6 +160,9 @@ def complete_disk(call: Call, disk: dict[str, str], image: Image, number: int) -
     target = "LN_TARGET" if image.persistent else "CLONE_TARGET"
     for name in ("CLONE_TARGET", "LN_TARGET"):
         disk[name] = options.get(name) or options.get(target)
+    for name in _DISK_INHERITED:
+        if options.get(name):
+            disk[name] = options.get(name)
     disk.setdefault("SIZE", str(image.size_mb))
     disk.setdefault("DEV_PREFIX", image.template.get("DEV_PREFIX") or "sd")
     if image.persistent:
@@ -215,6 +224,8 @@ class Builder:
             except ValueError as error:
                 raise ValueError(f"DISK {number}: {error}") from None
             disk["DISK_ID"] = str(number)
+            if image is None:
+                disk.setdefault("DEV_PREFIX", "sd")
             if image is not None:
                 complete_disk(self._call, disk, image, number)
                 if image.state in LOCKED:

@@ -76,9 +76,12 @@ def _terminate(call: Call, vm: Vm, name: str) -> None:
     life = call.cloud.life
     if vm.state is VmState.DONE:
         return
-    if vm.state in _QUIET or vm.state in _PAUSED:
+    if vm.state in _QUIET:
         _note(call, vm, _NUMBERS[name])
         life.done(vm)
+    elif vm.state in _PAUSED:
+        _note(call, vm, _NUMBERS[name])
+        life.clean_up(vm)
     elif vm.lcm in _FAILED:
         _note(call, vm, _DELETE_ACTION)
         life.done(vm)
@@ -102,9 +105,10 @@ def _other(call: Call, vm: Vm, name: str) -> None:
         _note(call, vm, _NUMBERS[name])
         life.resume(vm)
     elif name.startswith("reboot") and vm.state is VmState.ACTIVE and vm.lcm is Lcm.RUNNING:
-        _note(call, vm, _NUMBERS[name])
+        pass  # the state stays, and nothing is noted
     elif name.endswith("resched") and vm.state is VmState.ACTIVE and vm.lcm in _RUNNING:
         vm.resched = int(name == "resched")
+        vm.keep_driver()
     else:
         raise _unavailable(name, vm)
 
@@ -124,11 +128,14 @@ def recover(call: Call, vm_id: int, operation: int) -> int:
         life.done(vm)
     elif operation == 4:
         life.resubmit(vm)
-    elif vm.state is VmState.ACTIVE and vm.lcm in _FAILED:
-        _note(call, vm, _RETRY_ACTION)
-        life.retry(vm)
+    elif vm.state is VmState.ACTIVE:
+        if vm.lcm in _FAILED:  # of anything else there is nothing to do again
+            _note(call, vm, _RETRY_ACTION)
+            life.retry(vm)
     else:
-        raise _unavailable("recover", vm)
+        verb = {0: "failure", 1: "success"}.get(operation, "retry")
+        what = "retry" if verb == "retry" else f"recover {verb}"
+        raise refuse(f"Could not perform a {what} on VM {vm_id}, wrong state {vm.state_name}.")
     return vm_id
 
 
@@ -139,7 +146,7 @@ def deploy(call: Call, vm_id: int, host_id: int, enforce: bool = False, ds_id: i
     call.may(ADMIN, "VM", vm)
     call.may(MANAGE, "HOST", host)
     if vm.state not in (VmState.PENDING, VmState.HOLD, VmState.STOPPED, VmState.UNDEPLOYED):
-        raise _unavailable("deploy", vm)
+        raise refuse(f"Deploy action is not available for state {vm.state_name}")
     if enforce and not host.fits(vm.cpu, vm.memory_mb):
         raise refuse(f"Not enough capacity in host {host_id}.")
     cloud.life.deploy(vm, host, max(ds_id, 0))
@@ -161,9 +168,9 @@ def migrate(  # noqa: PLR0917 - the arguments are oned's
     call.may(ADMIN, "VM", vm)
     call.may(MANAGE, "HOST", host)
     if vm.state is not VmState.ACTIVE or vm.lcm not in _RUNNING:
-        raise _unavailable("migrate", vm)
+        raise refuse(f"Migrate action is not available for state {vm.state_name}")
     if vm.history[-1].host == host_id:
-        raise refuse(f"VM is already running on host [{host_id}].")
+        raise refuse(f"VM is already running on host [{host_id}] and datastore [{max(ds_id, 0)}]")
     if enforce and not host.fits(vm.cpu, vm.memory_mb):
         raise refuse(f"Not enough capacity in host {host_id}.")
     _note(call, vm, 2 if live else 1)
@@ -208,7 +215,12 @@ def info(call: Call, vm_id: int, decrypt: bool = False) -> str:
 def monitoring(call: Call, vm_id: int) -> str:
     vm = call.cloud.vms[vm_id]
     call.may(USE, "VM", vm)
-    return f"<MONITORING_DATA>{vm.monitoring.xml('MONITORING')}</MONITORING_DATA>"
+    earlier = "".join(
+        f"<MONITORING><CPU><![CDATA[{cpu}]]></CPU><ID><![CDATA[{vm_id}]]></ID>"
+        f"<TIMESTAMP><![CDATA[{time}]]></TIMESTAMP></MONITORING>"
+        for time, cpu in vm.reports
+    )
+    return f"<MONITORING_DATA>{earlier}{vm.monitoring.xml('MONITORING')}</MONITORING_DATA>"
 
 
 def _of_state(vm: Vm, state: int) -> bool:

@@ -181,11 +181,12 @@ class Life:
 
     def shutdown(self, vm: Vm) -> None:
         self._set(vm, VmState.ACTIVE, Lcm.SHUTDOWN)
-        self._later(vm, self._cloud.timing.shutdown, lambda: self._epilog(vm))
+        self._later(vm, self._cloud.timing.shutdown, lambda: self.clean_up(vm))
 
-    def _epilog(self, vm: Vm) -> None:
+    def clean_up(self, vm: Vm) -> None:
+        """The disks go, then the VM is DONE."""
         now, stay = self._cloud.clock.seconds, vm.history[-1]
-        stay.running = (stay.running[0], now)
+        stay.running = (stay.running[0], stay.running[1] or now)
         stay.epilog = (now, 0)
         self._set(vm, VmState.ACTIVE, Lcm.EPILOG)
         self._later(vm, self._cloud.timing.epilog, lambda: self.done(vm))
@@ -223,8 +224,6 @@ class Life:
             self._set(vm, state)
             if state in (VmState.STOPPED, VmState.UNDEPLOYED):
                 self._off_host(vm)
-            else:
-                stay.end = now
 
         self._set(vm, VmState.ACTIVE, through)
         self._later(vm, self._cloud.timing.shutdown, arrived)

@@ -40,6 +40,7 @@ class AddressRange:
     id: int
     attributes: dict[str, str]
     leases: dict[int, int] = field(default_factory=dict)
+    touched: bool = False  # it has been leased from or updated before
 
     @property
     def size(self) -> int:
@@ -71,20 +72,24 @@ class AddressRange:
         mac = xmlwriter.cdata("MAC", self.mac(index))
         return f"<LEASE>{ip}{mac}{xmlwriter.cdata('VM', vm)}</LEASE>"
 
-    def xml(self, *, leases: bool = True) -> str:
+    def pool_xml(self) -> str:
+        """Its bare attributes; who holds what is packed into one of them."""
         plain = {**self.attributes, "AR_ID": str(self.id)}
-        if not leases:
+        if self.touched or self.leases:
             plain["ALLOCATED"] = "".join(
                 f" {index} {_VM | (vm & 0xFFFFFFFF)}" for index, vm in sorted(self.leases.items())
             )
+        return xmlwriter.vector("AR", plain)
+
+    def xml(self) -> str:
+        plain = {**self.attributes, "AR_ID": str(self.id)}
         inner = "".join(xmlwriter.cdata(name, plain[name]) for name in sorted(plain))
         inner += xmlwriter.cdata("MAC_END", self.mac(self.size - 1))
         if self.has_ip4:
             inner += xmlwriter.cdata("IP_END", self.ip(self.size - 1))
         inner += xmlwriter.el("USED_LEASES", len(self.leases))
-        if leases:
-            rows = "".join(self._lease(n, self.leases[n]) for n in sorted(self.leases))
-            inner += f"<LEASES>{rows}</LEASES>" if rows else "<LEASES/>"
+        rows = "".join(self._lease(n, self.leases[n]) for n in sorted(self.leases))
+        inner += f"<LEASES>{rows}</LEASES>" if rows else "<LEASES/>"
         return f"<AR>{inner}</AR>"
 
 
@@ -140,7 +145,9 @@ class Vnet(Owned):
 
     def release(self, vm_id: int) -> None:
         for ar in self.ranges:
-            ar.leases = {index: vm for index, vm in ar.leases.items() if vm != vm_id}
+            kept = {index: vm for index, vm in ar.leases.items() if vm != vm_id}
+            ar.touched = ar.touched or kept != ar.leases
+            ar.leases = kept
 
     def attribute(self, name: str, ar_id: int) -> str:
         """What `$NETWORK[NAME, ...]` stands for: of the address range, else of the network."""
@@ -165,7 +172,7 @@ class Vnet(Owned):
             vms = xmlwriter.ids("UPDATED_VMS", users) + "".join(
                 f"<{name}_VMS></{name}_VMS>" for name in ("OUTDATED", "UPDATING", "ERROR")
             )
-        ranges = "".join(ar.xml(leases=leases) for ar in self.ranges)
+        ranges = "".join(ar.xml() if leases else ar.pool_xml() for ar in self.ranges)
         pool = f"<AR_POOL>{ranges}</AR_POOL>" if ranges else "<AR_POOL></AR_POOL>"
         return (
             f"<VNET>{self.head_xml()}{xmlwriter.ids('CLUSTERS', self.clusters)}"
@@ -283,6 +290,7 @@ def update_ar(call: Call, vnet_id: int, text: str) -> int:
     # The addresses stay what they are; everything else is replaced.
     kept = {k: v for k, v in ar.attributes.items() if k in ("TYPE", "IP", "MAC")}
     fresh = {k: v for k, v in wanted.items() if k not in ("AR_ID", "TYPE", "IP", "MAC")}
+    ar.touched = True
     ar.attributes = {**fresh, **kept, "SIZE": size}
     return vnet_id
 
@@ -318,6 +326,7 @@ def release(call: Call, vnet_id: int, text: str) -> int:
     call.may(MANAGE, "NET", network)
     ar, index = _held(network, text)
     if ar.leases.get(index) == -1:
+        ar.touched = True
         del ar.leases[index]
     return vnet_id
 
