@@ -121,7 +121,11 @@ class _Registration:
         from b2ct.opennebula import register
 
         listener = register.Listener(note, byte_progress, one.States())
-        done = register.run(self.one, self.request, listener)
+        try:
+            done = register.run(self.one, self.request, listener)
+        except KeyboardInterrupt:
+            note("note: the same command, run again, goes on where this one was interrupted")
+            raise
         if self.said["as_json"]:
             click.echo(json.dumps(done.as_json(), indent=2))
         else:
@@ -210,13 +214,14 @@ def _plan_json(made: Plan) -> dict[str, Any]:
 
 
 def _summary(done: Outcome) -> str:
-    image = done.image
-    lines = [
-        f"image {image.id} ({image.name}) is registered"
-        if done.made
-        else f"image {image.id} ({image.name}) has this content already: nothing to do",
-    ]
+    image = f"image {done.image.id} ({done.image.name})"
+    changed = bool(done.moved) or done.template_action in ("created", "updated")
+    if done.made:
+        lines = [f"{image} is registered"]
+    else:
+        lines = [f"{image} has this content already" + ("" if changed else ": nothing to do")]
     if done.template:
         what = "is as it should be" if done.template_action == "nothing" else done.template_action
         lines.append(f"VM template {done.template_id} ({done.template}): {what}")
+    lines += [f"VM template {name}: starts from {done.image.name} now" for name in done.moved]
     return "\n".join(lines)

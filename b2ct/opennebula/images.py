@@ -214,6 +214,8 @@ def decide(versions: Family, sha256: str, choice: Choice) -> Decision:
         return Decision(versions.next_name, remove=dead)
     if choice is Choice.REPLACE:
         victim = _victim(versions)
+        for one in versions.fresh:
+            _check_idle(one)
         old = tuple(one.image for one in versions.fresh if _can_go(one))
         return Decision(victim.name, remove=(*dead, *old), replaces=victim)
     raise _other_content(versions)
@@ -235,6 +237,18 @@ def _begun(versions: Family, sha256: str, choice: Choice) -> Decision | None:
             hint=f"--replace ends it; or `oneimage delete {version.image.id}` gives it up",
         )
     return None
+
+
+def _check_idle(version: Version) -> None:
+    """`X.new` of another content: is its replacement under way?"""
+    image = version.image
+    if image.state.locked:
+        raise B2ctError(
+            f"image {image.id} ({image.name}) is being copied: another content is just replacing "
+            "this one",
+            hint="wait until that has ended; if nobody does it, "
+            f"`oneimage delete {image.id} --force` gives it up",
+        )
 
 
 def _check_found(version: Version) -> None:

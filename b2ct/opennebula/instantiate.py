@@ -218,7 +218,7 @@ def explained_waiting(
     said = f" ({reason(said)})" if said else ""
     why, hint = no_place(vm, hosts)
     return StuckError(
-        f"VM {vm.id} ({vm.name}) still waits for a hypervisor after {deadline:.0f} s: {why}{said}",
+        f"VM {vm.id} ({vm.name}) still waits for a hypervisor after {deadline:g} s: {why}{said}",
         hint=f"{hint}; it starts as soon as there is one, or `onevm terminate {vm.id}` gives it up",
     )
 

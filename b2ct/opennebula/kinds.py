@@ -130,6 +130,13 @@ class Vms(OwnedKind[Vm]):
         body = self._read(method, owner, -1, -1, state)
         return objects.pool(body, self.cls.parse, self.tag)
 
+    def monitoring(self, oid: int) -> tuple[objects.Reading, ...]:
+        """What hypervisors said of it, by time: as far back as the server keeps that (hours).
+
+        The pools' own LAST_POLL and MONITORING are as old as the last change of the VM's state.
+        """
+        return objects.readings(self._read("vm.monitoring", oid, what=self._what(oid)))
+
     def action(self, oid: int, action: str) -> None:
         """`terminate`, `terminate-hard`, `hold`, `release`, `poweroff`, `resume`, `reboot`, ...
 

@@ -126,6 +126,11 @@ class Vm(Owned):
     host_id: int
     """Where it is or last was; -1 before it was placed."""
     host: str
+    running_since: int = 0
+    """RSTIME of its last stay on a host, seconds since 1970; 0: it never ran."""
+    changed: int = 0
+    """The last time that its history or its creation names, seconds since 1970: when it came into
+    its state, or earlier where the server does not note that."""
 
     @property
     def context(self) -> Vector:
@@ -216,7 +221,40 @@ class Vm(Owned):
             deploy_id=xml.text(e, "DEPLOY_ID"),
             host_id=-1 if last is None else xml.integer(last, "HID", -1),
             host="" if last is None else xml.text(last, "HOSTNAME"),
+            running_since=0 if last is None else xml.integer(last, "RSTIME"),
+            changed=max(
+                xml.integer(e, "STIME"), xml.integer(e, "ETIME"),
+                *(xml.integer(one, name) for one in history for name in _TIMES),
+            ),
         )  # fmt: skip
+
+
+_TIMES = ("STIME", "ETIME", "PSTIME", "PETIME", "RSTIME", "RETIME", "ESTIME", "EETIME")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a hypervisor said of a VM, once."""
+
+    time: int
+    """Seconds since 1970, by the front-end's clock."""
+    cpu: float | None
+    """Percent of one processor that it used; None: not said."""
+
+    @classmethod
+    def parse(cls, element: Element) -> Self | None:
+        """From `<MONITORING>` (5.12 and later) or `<VM>` (before); None without a time."""
+        time = xml.integer(element, "TIMESTAMP") or xml.integer(element, "LAST_POLL")
+        cpu = xml.number(element, "CPU", -1)
+        if cpu < 0:
+            cpu = xml.number(element, "MONITORING/CPU", -1)
+        return cls(time, cpu if cpu >= 0 else None) if time > 0 else None
+
+
+def readings(body: str) -> tuple[Reading, ...]:
+    """From the body of one.vm.monitoring, by time."""
+    found = (Reading.parse(element) for element in xml.tree(body))
+    return tuple(sorted((one for one in found if one), key=lambda one: one.time))
 
 
 @dataclass(frozen=True, kw_only=True)

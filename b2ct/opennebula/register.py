@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from b2ct.core.errors import B2ctError
 from b2ct.opennebula import content as contents
-from b2ct.opennebula import delivery, images, vmtemplates
+from b2ct.opennebula import delivery, images, rollback, vmtemplates
 from b2ct.opennebula.content import Content
 from b2ct.opennebula.delivery import Delivery, Source, Upload
 from b2ct.opennebula.endpoint import Endpoint
-from b2ct.opennebula.faults import DuplicateError, MissingError, StuckError
+from b2ct.opennebula.faults import DuplicateError, ImageFailedError, MissingError, StuckError
 from b2ct.opennebula.images import Choice, Decision, Family
 from b2ct.opennebula.kind import ALL
 from b2ct.opennebula.objects import Datastore, Image, Template, User, VirtualNetwork
+from b2ct.opennebula.rollback import Move
 from b2ct.opennebula.settle import settle
 from b2ct.opennebula.states import DatastoreType
 from b2ct.opennebula.vmtemplates import ImageAbout, TemplatePlan, WorkerAbout
@@ -81,12 +82,15 @@ class Plan:
     delivery: Delivery | None
     """None: the content is there already."""
     template: TemplatePlan | None
+    moves: tuple[Move, ...] = ()
+    """Other VM templates of ours that are to start from the new version."""
     notes: tuple[str, ...] = ()
 
     @property
     def nothing(self) -> bool:
         """All is as it should be."""
-        return self.decision.nothing and (self.template is None or self.template.nothing)
+        template = self.template is None or self.template.nothing
+        return self.decision.nothing and template and not self.moves
 
     def lines(self) -> Iterator[str]:
         """For people: a line a step."""
@@ -111,6 +115,11 @@ class Plan:
             yield f"rename image {name} to {target}"
         if self.template is not None:
             yield from template_lines(self.template)
+        for move in self.moves:
+            yield (
+                f"VM template {move.template.id} ({move.template.name}): start from {target}, no "
+                f"longer from {move.old.image.name}"
+            )
 
 
 def template_lines(plan: TemplatePlan) -> Iterator[str]:
@@ -156,6 +165,8 @@ class Outcome:
     template_id: int = -1
     template_action: str = "none"
     """`created`, `updated`, `nothing` or `none` (there is no template)."""
+    moved: list[str] = field(default_factory=list)
+    """Other VM templates that start from it now."""
     uploaded: str = ""
     """A file that stays on the front-end."""
     notes: list[str] = field(default_factory=list)
@@ -172,7 +183,10 @@ class Outcome:
             "template": {
                 "id": self.template_id, "name": self.template, "action": self.template_action,
             } if self.template else None,
-            "changed": self.made or self.template_action in ("created", "updated"),
+            "moved_templates": self.moved,
+            "changed": (
+                self.made or bool(self.moved) or self.template_action in ("created", "updated")
+            ),
             "left_on_front_end": self.uploaded or None,
             "notes": self.notes,
         }  # fmt: skip
@@ -210,7 +224,8 @@ def plan(request: Request, there: Survey, endpoint: Endpoint) -> Plan:
     if not decision.current:
         notes.append(_not_current(versions, decision))
     template, more = _template(request, there, versions, decision)
-    return Plan(request, decision, store, way, template, (*notes, *more))
+    moves = _moves(request, versions, decision, template)
+    return Plan(request, decision, store, way, template, moves, (*notes, *more))
 
 
 def _datastore(there: tuple[Datastore, ...], wanted: str | None) -> Datastore:
@@ -258,6 +273,21 @@ def _not_current(versions: Family, decision: Decision) -> str:
     return (
         f"{decision.target} is not the current version ({current}); "
         f"`b2ct image rollback {versions.base} --to v{number}` makes it that"
+    )
+
+
+def _moves(
+    request: Request, versions: Family, decision: Decision, template: TemplatePlan | None
+) -> tuple[Move, ...]:
+    """All our VM templates start from the same version, as after a rollback."""
+    if request.choice is not Choice.NEW_VERSION or not decision.current:
+        return ()
+    own = template.found.id if template and template.found else -1
+    return tuple(
+        Move(one, version)
+        for version in versions.versions
+        for one in version.templates
+        if version.image.name != decision.target and one.id != own and rollback.may_move(one)
     )
 
 
@@ -329,10 +359,11 @@ class _Run:
             self._delete(dead)
         image, made = self._image()
         if self.request.wait:
-            image = self._wait(image)
+            image = image if image.state.usable else self._wait(image)
             image = self._take_place(image)
         done = Outcome(image, made, self.decision.current, notes=list(self.plan.notes))
         self._template(done)
+        self._move(done)
         done.uploaded = self._clear()
         return done
 
@@ -362,7 +393,7 @@ class _Run:
             sha1 = contents.sha1(content, advance)
         return ImageAbout(
             self.decision.made_as, path, content.sha256, sha1, content.title, content.name,
-            content.built,
+            content.built, self.request.site.site.name if self.request.site else "",
         )  # fmt: skip
 
     def _deliver(self, way: Delivery) -> str:
@@ -397,6 +428,9 @@ class _Run:
             self.listener.note(f"note: image {image.id} stays LOCKED: it is deleted by force")
             self._delete(image, force=True)
             raise _AgainError(f"image {image.id} was never copied to its end") from None
+        except ImageFailedError as err:
+            again = "b2ct deletes it itself when the same command is run again"
+            raise ImageFailedError(err.message, hint=f"{err.hint}; {again}") from None
         except MissingError as err:
             raise _AgainError(err.message) from None
 
@@ -428,16 +462,25 @@ class _Run:
         done.template = wish.name
         if wish.found is not None and not wish.nothing and not done.image.state.usable:
             done.template_id, done.template_action = wish.found.id, "nothing"
-            done.notes.append(
-                f"VM template {wish.name} stays as it is until the image is whole: run the same "
-                "command again with --new-version, without --no-wait"
-            )
-            self.listener.note(f"note: {done.notes[-1]}")
+            self._too_early(done, wish.name)
             return
         done.template_id, done.template_action = put_template(self.one, wish)
-        if done.template_action != "nothing":
-            text = f"VM template {done.template_id} ({wish.name}) is {done.template_action}"
-            self.listener.note(text)
+
+    def _move(self, done: Outcome) -> None:
+        for move in self.plan.moves:
+            if not done.image.state.usable:
+                self._too_early(done, move.template.name)
+                continue
+            disks = vmtemplates.with_image(move.template, move.old.image, done.image)
+            self.one.templates.update(move.template.id, disks)
+            done.moved.append(move.template.name)
+
+    def _too_early(self, done: Outcome, template: str) -> None:
+        done.notes.append(
+            f"VM template {template} stays as it is until the image is whole: run the same command "
+            "again with --new-version, without --no-wait"
+        )
+        self.listener.note(f"note: {done.notes[-1]}")
 
     def _clear(self) -> str:
         """Remove what was uploaded, unless it is still read or is to stay; else its path."""

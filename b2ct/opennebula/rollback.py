@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from b2ct.core.errors import B2ctError
-from b2ct.opennebula import images, labels, vmtemplates
+from b2ct.opennebula import images, labels, ownership, vmtemplates
 from b2ct.opennebula.images import Family, Version
 from b2ct.opennebula.objects import Template
 
@@ -55,13 +55,18 @@ def plan(versions: Family, to: str | None) -> Plan:
         if version is not target
         for template in version.templates
     ]
-    moves = tuple(move for move in others if labels.ours(move.template))
+    moves = tuple(move for move in others if may_move(move.template))
     if not moves and not target.current:
         raise B2ctError(
             f"no VM template of b2ct starts from {versions.base!r}: there is nothing to roll back",
             hint="`b2ct register-image` makes one from a worker of site.yaml",
         )
     return Plan(target, moves, tuple(move for move in others if move not in moves))
+
+
+def may_move(template: Template) -> bool:
+    """B2CT made it, or was given it."""
+    return labels.ours(template) or template.template.text(ownership.ADOPTED) == "YES"
 
 
 def apply(one: Client, made: Plan) -> None:

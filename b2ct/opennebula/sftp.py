@@ -8,6 +8,7 @@ file of the same user, for /var/tmp belongs to everybody.
 from __future__ import annotations
 
 import hashlib
+import logging
 import posixpath
 import secrets
 import shlex
@@ -210,6 +211,8 @@ def _session(server: Server) -> Iterator[_Session]:
     """A connection with SFTP on it. Raises B2ctError, _LostError for what may be tried again."""
     import paramiko
 
+    # What its threads log would come between our lines; what matters is raised here too.
+    logging.getLogger("paramiko").addHandler(logging.NullHandler())
     ssh = paramiko.SSHClient()
     _trust(ssh, server)
     try:

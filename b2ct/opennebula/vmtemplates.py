@@ -18,7 +18,7 @@ from b2ct.context.worker import number
 from b2ct.core.data import data_folder
 from b2ct.core.errors import B2ctError
 from b2ct.core.quoting import Safe
-from b2ct.opennebula import labels, text
+from b2ct.opennebula import labels, ownership, text
 from b2ct.opennebula.images import SHA256, names
 from b2ct.opennebula.objects import Image, Template, VirtualNetwork
 from b2ct.opennebula.text import Attributes, Item
@@ -49,6 +49,8 @@ class ImageAbout:
     """The name in the manifest."""
     built: str = ""
     """Date of the build, ISO 8601."""
+    site: str = ""
+    """The site that it is registered for."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def image_text(about: ImageAbout, *, by_hand: bool = False) -> str:
     """The template of an image. Raises TextError for what OpenNebula could not store."""
     marks = {
         SHA256: about.sha256, "B2CT_NAME": about.definition, "B2CT_BUILT": about.built,
-        "B2CT_VERSION": b2ct.__version__,
+        "B2CT_SITE": about.site, "B2CT_VERSION": b2ct.__version__,
     }  # fmt: skip
     return _render(
         "image.one", name=about.name, path=about.path, sha1=about.sha1, description=about.title,
@@ -214,12 +216,15 @@ def plan(wanted: Attributes, same_name: Sequence[Template]) -> TemplatePlan:
     if not same_name:
         return TemplatePlan(name, wanted)
     found = min(same_name, key=lambda template: template.id)
-    if not labels.ours(found):
+    adopted = found.template.text(ownership.ADOPTED) == "YES"
+    if not labels.ours(found) and not adopted:
         raise B2ctError(
             f"the VM template {found.id} ({name}) was not made by b2ct",
             hint="it is left alone: choose another name with --template, or --no-template",
         )
     body = wanted.without("NAME")
+    if not labels.ours(found):  # who made it stays known
+        body = body.without(*labels.marks())
     gone = tuple(n for n in OWNED if n in found.template and n not in body)
     changes = [
         Change(n, _shown(n, found.template.get(n, ())), _shown(n, body.get(n, ())))

@@ -133,6 +133,9 @@ def test_a_replacement_is_whole_before_the_old_one_goes() -> None:
     assert decide(of(begun), NEW, Choice.REFUSE) == Decision("w", begun)
     # A replacement by yet another content takes the place of the one that was given up.
     assert decide(of(old, begun), "cc" * 32, Choice.REPLACE).remove == (begun,)
+    copying = image(2, "w.new", NEW, state=ImageState.LOCKED)
+    with pytest.raises(B2ctError, match="another content is just replacing"):
+        decide(of(old, copying), "cc" * 32, Choice.REPLACE)
 
 
 @pytest.mark.parametrize(
