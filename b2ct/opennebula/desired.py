@@ -90,9 +90,7 @@ class Desired:
         return self.site.site.name
 
 
-def desired(
-    site: Site, dialect: Dialect, contexts: Mapping[str, VmContext | B2ctError]
-) -> Desired:
+def desired(site: Site, dialect: Dialect, contexts: Mapping[str, VmContext | B2ctError]) -> Desired:
     """The cloud of a site, for a server of that version.
 
     `contexts`: what the VMs of each worker are told, or why that cannot be said.
@@ -149,6 +147,8 @@ def _hypervisors(site: Site) -> str:
 def drivers(site: Site, dialect: Dialect) -> tuple[dict[str, str], dict[str, str]]:
     """Attributes of the system and of the image datastores, as kickstart/datastores sets them."""
     storage, row = site.storage, catalogue.opennebula(site.opennebula_version)
+    system: dict[str, str]
+    image: dict[str, str]
     if isinstance(storage, Nfs):
         system = image = {"TM_MAD": storage.mode}
     elif isinstance(storage, Lvm):
@@ -281,9 +281,11 @@ def _rules(site: Site) -> Iterator[WantedRule]:
     # Of the administrators' own, so that a new version of an image needs no new rule.
     yield WantedRule(dirac.user, "IMAGE+TEMPLATE", "USE", ("group", ADMINISTRATORS))
     used = {n for w in site.described_workers.values() for n in site.networks_of(w)}
-    for name, _ in _giving(site):
-        if name in used:
-            yield WantedRule(dirac.user, "NET", "USE", ("network", name))
+    networks = [name for name, _ in _giving(site) if name in used]
+    for guard in dict.fromkeys(guard for name in networks for guard in _guards(site, name)):
+        yield WantedRule(dirac.user, "SECGROUP", "USE", ("security group", guard))
+    for name in networks:
+        yield WantedRule(dirac.user, "NET", "USE", ("network", name))
 
 
 ADMINISTRATORS = "the administrators' group"

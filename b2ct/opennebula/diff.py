@@ -70,24 +70,24 @@ def _attribute(name: str) -> _Look:
 
 
 def _host_cluster(item: Named, _wanted: Wanted, view: View) -> str:
-    return view.name("cluster", cast(Host, item).cluster_id)
+    return view.name("cluster", cast("Host", item).cluster_id)
 
 
 def _host_driver(item: Named, _wanted: Wanted, _view: View) -> str:
-    host = cast(Host, item)
+    host = cast("Host", item)
     return host.vm_mad if host.im_mad == host.vm_mad else f"{host.im_mad}, {host.vm_mad}"
 
 
 def _members(item: Named, wanted: Wanted, view: View) -> str:
     """The wanted datastores that are in the cluster; further ones are nobody's concern."""
-    there = cast(Cluster, item).datastores
+    there = cast("Cluster", item).datastores
     names = wanted.fields["datastores"].split(", ")
     return ", ".join(name for name in names if view.ids.get(("datastore", name)) in there)
 
 
 def _in_cluster(item: Named, wanted: Wanted, view: View) -> str:
     """The wanted cluster if the network is in it, among others perhaps."""
-    names = [view.name("cluster", oid) for oid in cast(VirtualNetwork, item).clusters]
+    names = [view.name("cluster", oid) for oid in cast("VirtualNetwork", item).clusters]
     return wanted.fields["cluster"] if wanted.fields["cluster"] in names else ", ".join(names)
 
 
@@ -98,7 +98,7 @@ def guards(network: VirtualNetwork) -> tuple[int, ...]:
 
 
 def _guards(item: Named, _wanted: Wanted, view: View) -> str:
-    names = {view.name("security group", oid) for oid in guards(cast(VirtualNetwork, item))}
+    names = {view.name("security group", oid) for oid in guards(cast("VirtualNetwork", item))}
     return ", ".join(sorted(names)) or DEFAULT
 
 
@@ -111,7 +111,7 @@ def our_ranges(network: VirtualNetwork, wanted: str) -> tuple[AddressRange, ...]
 
 
 def _range(item: Named, wanted: Wanted, _view: View) -> str:
-    ranges = our_ranges(cast(VirtualNetwork, item), wanted.fields["range"])
+    ranges = our_ranges(cast("VirtualNetwork", item), wanted.fields["range"])
     return ", ".join(span(one) for one in ranges)
 
 
@@ -120,6 +120,11 @@ def span(one: AddressRange) -> str:
     if not one.ip:
         return f"{one.mac} + {one.size}"
     return f"{one.ip} to {IPv4Address(int(IPv4Address(one.ip)) + one.size - 1)}"
+
+
+def leased(one: AddressRange) -> int:
+    """Addresses of it that are in use. Pools say so by pairs of offset and holder instead."""
+    return one.used or len(one.attributes.get("ALLOCATED", "").split()) // 2
 
 
 def overlaps(one: AddressRange, wanted: str) -> bool:
@@ -132,23 +137,23 @@ def overlaps(one: AddressRange, wanted: str) -> bool:
 
 
 def _rules(item: Named, _wanted: Wanted, _view: View) -> str:
-    return "; ".join(sorted({rule_text(rule) for rule in cast(SecurityGroup, item).rules}))
+    return "; ".join(sorted({rule_text(rule) for rule in cast("SecurityGroup", item).rules}))
 
 
 def _group(item: Named, _wanted: Wanted, view: View) -> str:
-    return view.name("group", cast(User, item).gid)
+    return view.name("group", cast("User", item).gid)
 
 
 def _quota(name: str) -> _Look:
     def look(item: Named, _wanted: Wanted, _view: View) -> str:
-        limit = cast(User, item).quotas.vm.get(name)
+        limit = cast("User", item).quotas.vm.get(name)
         return NONE if limit is None or limit.limit < 0 else f"{limit.limit:.12g}"
 
     return look
 
 
 def _bridge_list(item: Named, _wanted: Wanted, _view: View) -> str:
-    return " ".join(cast(Datastore, item).template.text("BRIDGE_LIST").split())
+    return " ".join(cast("Datastore", item).template.text("BRIDGE_LIST").split())
 
 
 _FIELDS: Mapping[tuple[str, str], _Look] = {

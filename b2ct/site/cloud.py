@@ -30,9 +30,7 @@ UserName = Annotated[
 class SecurityRule(Model):
     """What is let through; a VM's network card refuses everything else."""
 
-    direction: Literal["inbound", "outbound"] = Field(
-        "inbound", description="As seen from the VM."
-    )
+    direction: Literal["inbound", "outbound"] = Field("inbound", description="As seen from the VM.")
     protocol: Literal["all", "tcp", "udp", "icmp", "icmpv6", "ipsec"] = Field(
         "all", description="Protocol."
     )

@@ -28,6 +28,7 @@ from b2ct.document.types import (
 from b2ct.site import catalogue
 from b2ct.site.catalogue import Distribution, Role
 from b2ct.site.cloud import Cloud
+from b2ct.site.reaper import DAY, Reaper
 from b2ct.site.types import (
     Address,
     Cidr,
@@ -275,6 +276,10 @@ class Squid(Model):
         (), description="Squids elsewhere, which VMs try in this order when the site's fail."
     )
     port: int = Field(3128, ge=1024, le=65535, description="TCP port.")
+    wpad: bool = Field(
+        True,
+        description="The control node serves `wpad.dat`, by which stock images find the squids.",
+    )
     clients: tuple[Cidr, ...] = Field(
         (), description="Networks admitted besides those of `networks`."
     )
@@ -426,6 +431,7 @@ class Site(Model):
         description=f"Kinds of VMs by name. Left out: one, `{DEFAULT_NAME}`, as the defaults say.",
     )
     cloud: Cloud = Field(Cloud(), description="What OpenNebula is told by `b2ct apply`.")
+    reaper: Reaper = Field(Reaper(), description="Which VMs of DIRAC are unused and terminated.")
     admins: tuple[Admin, ...] = Field((), description="Who may log in.")
     secrets: Secrets = Field(Secrets(), description="Secrets by reference.")
     packages: Packages = Field(Packages(), description="Further packages.")
@@ -455,6 +461,17 @@ class Site(Model):
         """Names of the networks that VMs of a worker are on."""
         giving = (name for name, network in self.networks.items() if network.vm_range)
         return worker.networks or tuple(giving)
+
+    @property
+    def reaped_user(self) -> str | None:
+        """Whose VMs `b2ct reap` looks at; None: nobody's."""
+        return self.reaper.user or (self.cloud.dirac.user if self.cloud.dirac else None)
+
+    @property
+    def reaped_age(self) -> int | Literal["off"]:
+        """Seconds after which a VM is too old, whatever it does."""
+        longest = max(worker.lifetime for worker in self.described_workers.values())
+        return self.reaper.age or longest + DAY
 
     def with_role(self, *roles: Role) -> tuple[Node, ...]:
         """The nodes that have one of the roles."""

@@ -31,9 +31,7 @@ def findings(site: Site) -> Iterator[Finding]:
 
 def _own(path: Path, name: str, taken: Iterable[str], *, is_key: bool = False) -> Iterator[Finding]:
     if name.lower() in taken:
-        yield Finding(
-            path, f"{name} is OpenNebula's own: expected another name", is_key=is_key
-        )
+        yield Finding(path, f"{name} is OpenNebula's own: expected another name", is_key=is_key)
 
 
 def _security_groups(site: Site) -> Iterator[Finding]:
@@ -64,7 +62,7 @@ def _rule(path: Path, rule: SecurityRule) -> Iterator[Finding]:
     for span in rule.ports.split(","):
         first, _, last = span.partition(":")
         if not 0 < int(first) <= int(last or first) <= 65535:
-            yield Finding(here, f"{span} is no range of ports: expected 1 to 65535, the lower first")
+            yield Finding(here, f"{span} are no ports: expected 1 to 65535, the lower first")
 
 
 def _dirac(site: Site) -> Iterator[Finding]:

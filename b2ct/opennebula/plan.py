@@ -1,0 +1,283 @@
+"""The site against the cloud: what is to be created, changed and deleted, and what is left. Pure.
+
+- What site.yaml has and the cloud does not is created; what differs is changed, if B2CT made it
+  or was told to take it over. Something made by hand under the same name is used as it is.
+- What B2CT made and site.yaml has no more is deleted only on demand, and never while in use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from b2ct.opennebula import diff, ownership, use
+from b2ct.opennebula.acl import AclRule
+from b2ct.opennebula.desired import ADMINISTRATORS, DEFAULT, Desired, Wanted, WantedRule, range_of
+from b2ct.opennebula.diff import Change, View
+from b2ct.opennebula.live import Live
+from b2ct.opennebula.objects import Named, Owned, VirtualNetwork
+from b2ct.opennebula.states import NetState
+from b2ct.opennebula.steps import Action, Plan, Step
+
+MARKS = "made by b2ct"
+TAKEN_OVER = "in the care of b2ct"
+"""Changes that set B2CT's own attributes."""
+RULES = "B2CT_RULES"
+"""Attribute of a user: the ACL rules that B2CT added for it, as rules have no attributes."""
+ZONE = 0
+"""Of a front-end that is in no federation."""
+PRUNE = "`b2ct apply --prune` deletes it"
+RENAME = "two sites must not share names: rename it, or change that in site.yaml"
+_BELONGING = frozenset({"cluster", "security groups", "group"})
+"""Fields that say what an object uses."""
+ADOPT = "change it by hand, or let b2ct take it over with --adopt"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for."""
+
+    prune: bool = False
+    adopt: bool = False
+    password: bool = False
+    """Set the DIRAC user's password anew: it cannot be compared."""
+
+
+def plan(desired: Desired, live: Live, options: Options = Options()) -> Plan:
+    """What is to be done."""
+    return _Planner(desired, live, options).plan()
+
+
+def resolve(rule: WantedRule, ids: Mapping[tuple[str, str], int]) -> AclRule | None:
+    """The rule with IDs; None while something that it names is not there."""
+    user = ids.get(("user", rule.user))
+    which = ids.get(rule.which) if rule.which else None
+    if user is None or (rule.which and which is None):
+        return None
+    mark = "@" if rule.which and rule.which[0] == "group" else "#"
+    about = f"{mark}{which}" if rule.which else "*"
+    # A rule about a single network must name its zone: oned refuses * there.
+    return AclRule.of(f"#{user} {rule.resources}/{about} {rule.rights} #{ZONE}")
+
+
+def recorded(user: Named) -> tuple[str, ...]:
+    """The rules that B2CT added for a user, as texts."""
+    return tuple(text for text in user.template.text(RULES).split(";") if text)
+
+
+class _Planner:
+    """One run of planning; it gathers, and changes nothing outside itself."""
+
+    def __init__(self, desired: Desired, live: Live, options: Options) -> None:
+        self.desired, self.live, self.options = desired, live, options
+        self.site = desired.label
+        self.begun = ownership.journal(live.me.template, self.site)
+        self.found: dict[tuple[str, str], Named] = {}
+        for wanted in desired.objects:
+            if (item := self._find(wanted)) is not None:
+                self.found[wanted.key] = item
+        self.ids = {
+            ("cluster", DEFAULT): 0, ("security group", DEFAULT): 0,
+            ("group", ADMINISTRATORS): live.me.gid,
+            **{key: item.id for key, item in self.found.items()},
+        }  # fmt: skip
+        self.view = View(live, self.ids)
+        self.managed: dict[use.Key, Wanted] = {}
+        """What is there and will be as it is wanted."""
+
+    def plan(self) -> Plan:
+        steps = [step for wanted in self.desired.objects for step in self._object(wanted)]
+        steps += self._workers()
+        steps += self._rules()
+        steps += self._left_over()
+        steps += self._surplus_rules()
+        notes = self.desired.notes
+        return Plan(tuple(steps), notes, self._by_hand(), self.ids, self.begun)
+
+    def _find(self, wanted: Wanted) -> Named | None:
+        """The object that is meant: B2CT's own first, else one of that name."""
+        items = self.live.kinds[wanted.kind]
+        if wanted.oid is not None:
+            return next((item for item in items if item.id == wanted.oid), None)
+        named = [item for item in items if item.name == wanted.name]
+        ours = [item for item in named if ownership.cared_for(item, self.site)]
+        # Names of these are unique per owner only: another user's object is none of ours.
+        mine = [i for i in named if not isinstance(i, Owned) or i.uid == self.live.me.id]
+        if wanted.kind == "datastore":
+            mine = named
+        return min(ours or mine, key=lambda item: item.id, default=None)
+
+    def _object(self, wanted: Wanted) -> Iterator[Step]:
+        item = self.found.get(wanted.key)
+        if item is None and wanted.oid is not None:
+            yield Step(
+                *wanted.key, Action.LEAVE, why=f"there is no {wanted.kind} {wanted.oid}",
+                hint="`onedatastore create` makes one; site.yaml names it by its ID",
+            )  # fmt: skip
+        elif item is None:
+            now = tuple(Change(name, "", text) for name, text in wanted.fields.items())
+            yield Step(*wanted.key, Action.CREATE, changes=now)
+        else:
+            yield from self._compared(wanted, item)
+
+    def _compared(self, wanted: Wanted, item: Named) -> Iterator[Step]:
+        changes = diff.changes(wanted, item, self.view)
+        why = ownership.foreign(item, self.site)
+        if why and ownership.system(wanted.kind, item):
+            why = "OpenNebula's own"
+        if why and wanted.key in self.begun:
+            # A run that ended before it could mark it.
+            changes, why = (Change(MARKS, "", "yes"), *changes), ""
+        elif why and self.options.adopt and changes and not why.startswith("made for"):
+            changes, why = (Change(TAKEN_OVER, "", "yes"), *changes), ""
+        if why:
+            action = Action.LEAVE if changes else Action.NOTHING
+            hint = "" if not changes else RENAME if why.startswith("made for") else ADOPT
+            yield Step(*wanted.key, action, item.id, changes, f"{why}: left alone", hint)
+            return
+        barred = [(change, _bar(wanted, item, change)) for change in changes]
+        if not any(bar and change.name in _BELONGING for change, bar in barred):
+            self.managed[wanted.kind, item.id] = wanted
+        for change, (reason, hint) in ((c, b) for c, b in barred if b):
+            yield Step(*wanted.key, Action.LEAVE, item.id, (change,), reason, hint)
+        free = tuple(change for change, bar in barred if not bar)
+        if wanted.kind == "user" and self.options.password:
+            free = (*free, Change("password", "(hidden)", "(hidden)"))
+        if free:
+            yield Step(*wanted.key, Action.UPDATE, item.id, free)
+        elif not any(bar for _, bar in barred):
+            yield Step(*wanted.key, Action.NOTHING, item.id)
+
+    def _workers(self) -> Iterator[Step]:
+        from b2ct.opennebula import workers
+
+        made = {w.name for w in self.desired.objects if w.kind == "network"}
+        for worker in self.desired.workers:
+            yield from workers.steps(self.desired, worker, self.live, made - self._there("network"))
+
+    def _there(self, kind: str) -> set[str]:
+        return {name for its, name in self.found if its == kind}
+
+    def _rules(self) -> Iterator[Step]:
+        """ACL rules of a user whom B2CT takes care of."""
+        for wanted in self.desired.rules:
+            user = self.found.get(("user", wanted.user))
+            rule = resolve(wanted, self.ids)
+            there = next((r for r in self.live.rules if rule and r.same(rule)), None)
+            if there:
+                yield Step("rule", wanted.name, Action.NOTHING, there.id)
+            elif user is not None and self._foreign_user(user):
+                why = "the user was made by hand: left alone"
+                yield Step("rule", wanted.name, Action.LEAVE, why=why, hint=ADOPT)
+            else:
+                yield Step("rule", wanted.name, Action.CREATE)
+
+    def _foreign_user(self, user: Named) -> bool:
+        begun = ("user", user.name) in self.begun
+        return bool(ownership.foreign(user, self.site)) and not begun and not self.options.adopt
+
+    def _surplus_rules(self) -> Iterator[Step]:
+        """Rules that B2CT once added for a user who stays, and that are wanted no more."""
+        for (kind, _), user in self.found.items():
+            if kind != "user" or self._foreign_user(user):
+                continue
+            wanted = [resolve(rule, self.ids) for rule in self.desired.rules]
+            keep = {str(rule) for rule in wanted if rule}
+            texts = set(recorded(user)) - keep
+            for rule in self.live.rules:
+                if str(rule) in texts:
+                    yield self._surplus("rule", str(rule), rule.id)
+
+    def _surplus(self, kind: str, name: str, oid: int, used: str = "") -> Step:
+        gone = "site.yaml has it no more"
+        if not self.options.prune:
+            return Step(kind, name, Action.LEAVE, oid, why=gone, hint=PRUNE)
+        if used:
+            hint = "run `b2ct apply --prune` again when it is not"
+            return Step(kind, name, Action.LEAVE, oid, why=f"{gone}, but {used}", hint=hint)
+        return Step(kind, name, Action.DELETE, oid, why=gone)
+
+    def _left_over(self) -> Iterator[Step]:
+        """What B2CT made and site.yaml has no more, in the order in which it can be deleted."""
+        gone: set[use.Key] = set()
+        wanted = {(kind, item.id) for (kind, _), item in self.found.items()}
+        for kind in use.ORDER:
+            for item in self.live.kinds[kind]:
+                if (kind, item.id) in wanted or not self._ours(kind, item):
+                    continue
+                if not ownership.made(item, self.site):
+                    why = "site.yaml has it no more; it was taken over, so it is never deleted"
+                    yield Step(kind, item.name, Action.LEAVE, item.id, why=why)
+                    continue
+                after = use.After(self.live, self.ids, self.managed, frozenset(gone))
+                step = self._surplus(kind, item.name, item.id, use.of(kind, item, after))
+                if step.action is Action.DELETE:
+                    gone.add((kind, item.id))
+                yield step
+
+    def _ours(self, kind: str, item: Named) -> bool:
+        if ownership.system(kind, item) or not ownership.cared_for(item, self.site):
+            return False
+        # `register-image --template` makes further templates for a worker: all are kept.
+        names = {worker.name for worker in self.desired.workers}
+        return kind != "template" or item.template.text("B2CT_WORKER") not in names
+
+    def _by_hand(self) -> dict[str, tuple[str, ...]]:
+        used = {(kind, item.id) for (kind, _), item in self.found.items()}
+        found: dict[str, tuple[str, ...]] = {}
+        for kind, items in self.live.kinds.items():
+            names = tuple(
+                item.name
+                for item in items
+                if (kind, item.id) not in used
+                and not ownership.system(kind, item)
+                and not ownership.cared_for(item, self.site)
+            )
+            if names:
+                found[kind] = names
+        return found
+
+
+def _bar(wanted: Wanted, item: Named, change: Change) -> tuple[str, str] | None:
+    """Why this change is not made now, and what helps."""
+    if (wanted.kind, change.name) == ("host", "driver"):
+        return (
+            "OpenNebula cannot change the driver of a host",
+            f"`b2ct drain {item.name}`, `onehost delete {item.name}`, then apply again",
+        )
+    if wanted.kind == "datastore" and change.name.isupper():
+        images = cast("tuple[int, ...]", getattr(item, "images", ()))
+        if images and change.name != "BRIDGE_LIST":
+            return (
+                f"{len(images)} image(s) are in this datastore",
+                "delete them first: another driver would not find them",
+            )
+    if isinstance(item, VirtualNetwork):
+        if change.name == "range":
+            return _bar_range(item, change.new)
+        if item.state in (NetState.ERROR, NetState.LOCK_DELETE):
+            return (
+                f"the network is in state {item.state.name}",
+                f"`onevnet recover --success {item.id}` or `--delete`",
+            )
+    return None
+
+
+def _bar_range(network: VirtualNetwork, wanted: str) -> tuple[str, str] | None:
+    ours = diff.our_ranges(network, wanted)
+    first, size = range_of(wanted)
+    for one in network.ranges:
+        if one not in ours and diff.overlaps(one, wanted):
+            return (
+                f"the address range {diff.span(one)}, made by hand, overlaps with it",
+                f"`onevnet rmar {network.id} {one.id}`, if nobody needs it",
+            )
+    for one in ours:
+        grows = one.ip == first and one.size <= size
+        if (used := diff.leased(one)) and not grows:
+            return (
+                f"{used} addresses of {diff.span(one)} are in use",
+                "end these VMs first, or let the new range begin where the old one does",
+            )
+    return None
