@@ -1,0 +1,420 @@
+"""`b2ct dirac`: attach the site to a DIRAC server, and test that from its side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import click
+
+from b2ct.cli import options
+from b2ct.cli.lazy import LazyGroup, Verbs
+from b2ct.core import files
+from b2ct.core.console import note
+from b2ct.core.errors import EXIT_VERDICT, B2ctError
+
+if TYPE_CHECKING:
+    from b2ct.cli.options import ChosenSite
+    from b2ct.dirac.check import Check
+    from b2ct.dirac.resources import Place, Queue
+    from b2ct.dirac.survey import Cloud
+    from b2ct.opennebula.client import Client
+
+VERBS: Verbs = {
+    "config": ("dirac", "config", "Write what a DIRAC server needs to use this site."),
+    "check": ("dirac", "check", "Test from the DIRAC server what can be tested."),
+}
+NEEDS_SITE = "`b2ct init` writes one to start from; name it with --site"
+CONFIGURATION = "resources.cfg"
+AUTHORITY = "b2ct-ca.pem"
+
+
+@click.group(cls=LazyGroup, verbs=VERBS)
+def dirac() -> None:
+    """Attach this site to a DIRAC server.
+
+    \b
+    Example:
+      b2ct dirac config -o for-dirac
+    """
+
+
+endpoint_option = click.option(
+    "--endpoint", "url", metavar="URL", help="The cloud as DIRAC reaches it, such as a TLS proxy."
+)
+ca_option = click.option(
+    "--ca-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="CA certificates (PEM) for the cloud's TLS.",
+)
+
+
+@click.command()
+@options.site
+@endpoint_option
+@ca_option
+@click.option("--name", metavar="GRID.NAME.CC", help="DIRAC's name of the site: CLOUD.Torino.it.")
+@click.option("--ce", metavar="HOST", help="Name of the CE. Left out: the cloud's host name.")
+@click.option("--vo", default="belle", show_default=True, help="The VO whose pilots run here.")
+@click.option(
+    "--etc",
+    default="/opt/dirac/etc",
+    show_default=True,
+    metavar="PATH",
+    help="Where cloud.auth will be on the DIRAC server.",
+)
+@click.option("--max-vms", type=click.IntRange(1, 10**6), help="VMs of each worker at most.")
+@click.option(
+    "--auth",
+    "auth_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Credentials to ask the cloud with (`user:password`), not those for DIRAC.",
+)
+@click.option("--offline", is_flag=True, help="Do not ask the cloud how many VMs it has room for.")
+@click.option("--legacy", is_flag=True, help="The form of VMDIRAC, for a DIRAC before 7.3.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write everything into this folder, the password too (mode 600).",
+)
+@click.option("--force", is_flag=True, help="Replace files that are in the folder already.")
+@click.option("--show-password", is_flag=True, help="Print the password, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print it for programs.")
+def config(
+    *,
+    site_file: Path | None,
+    url: str | None,
+    ca_file: Path | None,
+    name: str | None,
+    ce: str | None,
+    vo: str,
+    etc: str,
+    max_vms: int | None,
+    auth_file: Path | None,
+    offline: bool,
+    legacy: bool,
+    output: Path | None,
+    force: bool,
+    show_password: bool,
+    as_json: bool,
+) -> None:
+    """Write the Resources section for this site, cloud.auth, and what to do with them.
+
+    One queue for each worker of site.yaml. How many VMs there can be is asked from the cloud, where
+    that is possible, and else taken from site.yaml; it is said which. Without -o the section is
+    printed; the password is only printed with --show-password.
+
+    \b
+    Examples:
+      b2ct dirac config -o for-dirac
+      b2ct dirac config --endpoint https://one.example.org:2634/RPC2 --name CLOUD.Torino.it
+      b2ct dirac config --legacy --auth one_auth
+
+    Exit codes: 0 written; 2 refused, nothing was written.
+    """
+    from b2ct.dirac import resources, survey
+
+    chosen, user, password = _site_for_dirac(site_file)
+    described = chosen.site
+    address = _address(chosen, url)
+    etc = etc.rstrip("/")
+    place = resources.Place(
+        site=resources.site_name(described, name), title=f"B2CT-{described.site.name}",
+        ce=ce or resources.ce_name(described, address), vo=vo, url=address, user=user, etc=etc,
+        ca_file=f"{etc}/{AUTHORITY}" if ca_file else "", cloudinit=output is not None,
+    )  # fmt: skip
+    cloud = None if offline else _asked(chosen, address, auth_file, ca_file, user)
+    queues = survey.queues(described, _systems(chosen), cloud, max_vms)
+    form = _legacy if legacy else _modern
+    made = Made(
+        shown=form(place, queues, password if show_password else None),
+        written={**form(place, queues, password), **_authority(ca_file)},
+        notes=resources.notes(place, queues, legacy=legacy),
+        steps=resources.legacy_steps(place) if legacy else resources.steps(place, queues),
+    )
+    if output is not None:
+        _write(made, output, force=force)
+    _show(made, output, as_json=as_json)
+
+
+Texts = Mapping[str, tuple[str, int]]
+"""File name -> text and mode."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What there is to hand over."""
+
+    shown: Texts
+    written: Texts = field(repr=False)
+    notes: tuple[str, ...]
+    steps: tuple[str, ...]
+
+    @property
+    def numbered(self) -> list[str]:
+        """The steps, counted."""
+        return [f"{i}. {step}" for i, step in enumerate(self.steps, start=1)]
+
+
+def _modern(place: Place, queues: Mapping[str, Queue], password: str | None) -> Texts:
+    """Without a password: what may be shown."""
+    from b2ct.core.data import data_folder
+    from b2ct.dirac import cfg, cloudauth, resources
+
+    comments = (f"{place.title}, made by b2ct: paste it into DIRAC's configuration",)
+    section = cfg.render(resources.resources(place, queues), comments=comments)
+    texts = {CONFIGURATION: (section, 0o644)}
+    if password is not None:
+        auth = cloudauth.text(place.ce, place.user, password)
+        template = data_folder("templates") / "dirac" / "cloudinit.template"
+        texts["cloud.auth"] = auth, cloudauth.MODE
+        texts["b2ct-cloudinit.template"] = template.read_text(), 0o644
+    return texts
+
+
+def _legacy(place: Place, queues: Mapping[str, Queue], password: str | None) -> Texts:
+    from b2ct.dirac import cfg, resources
+
+    shown = "(add --show-password)" if password is None else password
+    return {CONFIGURATION: (cfg.render(resources.legacy(place, queues, shown)), 0o600)}
+
+
+def _authority(ca_file: Path | None) -> Texts:
+    if ca_file is None:
+        return {}
+    try:
+        return {AUTHORITY: (ca_file.read_text(), 0o644)}
+    except (OSError, UnicodeDecodeError):
+        raise B2ctError(
+            f"{ca_file} cannot be read", hint="name a PEM file with --ca-file"
+        ) from None
+
+
+def _site_for_dirac(site_file: Path | None) -> tuple[ChosenSite, str, str]:
+    """The site with its user for DIRAC, and that user's password."""
+    from b2ct.site import secrets
+
+    if site_file is None and not options.DEFAULT_FILE.exists():
+        raise B2ctError("there is no site.yaml here", hint=NEEDS_SITE)
+    chosen = options.load_site(site_file)
+    user, wanted = chosen.site.cloud.dirac, chosen.site.secrets.dirac_password
+    if user is None or wanted is None:
+        raise B2ctError(
+            "site.yaml names no user for DIRAC",
+            hint="add `cloud: {dirac: {user: dirac}}` and `secrets: {dirac_password: {file: "
+            "dirac-password.txt}}`; `b2ct apply` makes the user",
+        )
+    password = secrets.resolve(wanted, folder=chosen.folder, name="secrets.dirac_password")
+    if password is None:
+        raise B2ctError(
+            "the password of DIRAC's user is known to nobody",
+            hint="name where it is in secrets.dirac_password: a file, env or command",
+        )
+    return chosen, user.user, password.get_secret_value()
+
+
+def _address(chosen: ChosenSite, url: str | None) -> str:
+    from b2ct.opennebula import endpoint
+
+    if url:
+        return endpoint.checked_url(url, "--endpoint")
+    access = endpoint.of_site(chosen.site, chosen.folder)
+    if access is None:
+        raise B2ctError(
+            "site.yaml has no control node: where is the cloud?",
+            hint="name it with --endpoint https://HOST:PORT/RPC2",
+        )
+    return access.url
+
+
+def _asked(
+    chosen: ChosenSite, url: str, auth_file: Path | None, ca_file: Path | None, user: str
+) -> Cloud | None:
+    """What the cloud says; None (and why) where it says nothing."""
+    from b2ct.dirac import survey
+    from b2ct.opennebula import endpoint
+
+    access = endpoint.of_site(chosen.site, chosen.folder)
+    try:
+        where = endpoint.find(url=url, auth_file=auth_file, site=access, ca_file=ca_file)
+        from b2ct.opennebula.client import Client
+
+        found = survey.ask(Client(where, deadline=20), user)
+    except B2ctError as err:
+        if auth_file is not None:
+            raise  # somebody wanted it to be asked
+        note(f"note: the cloud was not asked, so numbers are those of site.yaml: {err.message}")
+        return None
+    if not found.hosts:
+        note(f"note: user {where.user} sees no hypervisors, so their room is not counted")
+    return found
+
+
+def _systems(chosen: ChosenSite) -> dict[str, str]:
+    """What DIRAC calls the distribution of each worker's image."""
+    from b2ct.image import definitions
+
+    found = {}
+    folders = [chosen.folder / "images"]
+    for name, worker in chosen.site.described_workers.items():
+        system = definitions.load(
+            worker.image, folders=[folder for folder in folders if folder.is_dir()]
+        ).definition.system
+        release = str(system.release)
+        enterprise = system.packaging == "rpm"
+        word = "EL" if enterprise else system.distribution.capitalize()
+        found[name] = f"{word}{release.partition('.')[0] if enterprise else release}"
+    return found
+
+
+def _write(made: Made, folder: Path, *, force: bool) -> None:
+    texts = {**made.written, "STEPS.txt": ("\n".join(made.numbered) + "\n", 0o644)}
+    if not force:
+        for file in texts:
+            files.refuse_existing(folder / file)
+    try:
+        folder.mkdir(exist_ok=True, mode=0o700)
+    except OSError as err:
+        raise files.explain(err, f"make the folder {folder}") from err
+    for file, (text, mode) in texts.items():
+        files.write(folder / file, text, mode=mode)
+        note(f"{folder / file} written (mode {mode:03o})")
+
+
+def _show(made: Made, output: Path | None, *, as_json: bool) -> None:
+    if as_json:
+        answer = {
+            "files": {file: text for file, (text, _) in made.shown.items()},
+            "written": [str(output / file) for file in (*made.written, "STEPS.txt")]
+            if output
+            else [],
+            "notes": made.notes,
+            "steps": made.steps,
+        }
+        click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+        return
+    for remark in made.notes:
+        note(f"note: {remark}")
+    if output is None:
+        for file in ("cloud.auth", CONFIGURATION):
+            if file in made.shown:
+                click.echo(made.shown[file][0], nl=False)
+    for step in made.numbered:
+        note(step)
+
+
+@click.command()
+@options.site
+@endpoint_option
+@ca_option
+@click.option(
+    "--cloud-auth",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The cloud.auth of DIRAC. Left out: the user and password of site.yaml.",
+)
+@click.option(
+    "--ce", metavar="HOST", help="Section of cloud.auth. Left out: the cloud's host name."
+)
+@click.option(
+    "--template",
+    "templates",
+    multiple=True,
+    metavar="NAME",
+    help="A VM template that DIRAC uses; repeatable. Left out: the workers of site.yaml.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the checks for programs.")
+def check(
+    *,
+    site_file: Path | None,
+    url: str | None,
+    ca_file: Path | None,
+    cloud_auth: Path | None,
+    ce: str | None,
+    templates: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Test as DIRAC's user whether DIRAC can use the cloud. No VM is started.
+
+    Reachability and encryption, credentials, the VM templates with their images, networks and
+    contexts, quota, and VMs of DIRAC that failed. On a DIRAC server there is no site.yaml: name the
+    cloud, cloud.auth and the templates.
+
+    \b
+    Examples:
+      b2ct dirac check
+      b2ct dirac check --endpoint https://one.example.org:2634 \\
+          --cloud-auth /opt/dirac/etc/cloud.auth --template b2ct-worker
+
+    Exit codes: 0 all is well (there may be warnings); 1 something failed; 2 refused.
+    """
+    from b2ct.dirac import check as checks
+
+    one, names = _as_dirac(
+        site_file, url, ca_file, cloud_auth=cloud_auth, ce=ce, templates=templates
+    )
+    found = []
+    for made in checks.run(one, names):
+        found.append(made)
+        if not as_json:
+            _line(made)
+    if as_json:
+        rows = [
+            {"check": c.name, "verdict": c.verdict, "found": c.found, "remedy": c.remedy}
+            for c in found
+        ]
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+    if any(made.verdict == checks.FAILED for made in found):
+        raise SystemExit(EXIT_VERDICT)
+
+
+def _line(made: Check) -> None:
+    click.echo(f"{made.verdict:<8} {made.name:<13} {made.found}")
+    if made.remedy:
+        click.echo(f"{'':<8} {'':<13} -> {made.remedy}")
+
+
+def _as_dirac(
+    site_file: Path | None,
+    url: str | None,
+    ca_file: Path | None,
+    *,
+    cloud_auth: Path | None,
+    ce: str | None,
+    templates: tuple[str, ...],
+) -> tuple[Client, tuple[str, ...]]:
+    """A client with DIRAC's credentials, and the templates to look at."""
+    from b2ct.dirac import cloudauth
+    from b2ct.opennebula import endpoint
+
+    whole = url and cloud_auth and templates
+    if whole:
+        address = endpoint.checked_url(str(url), "--endpoint")
+        names = templates
+    else:
+        if site_file is None and not options.DEFAULT_FILE.exists():
+            raise B2ctError(
+                "there is no site.yaml here, so nothing says what is to be tested",
+                hint="name it with --site, or give --endpoint, --cloud-auth and --template",
+            )
+        chosen = options.load_site(site_file)
+        address = _address(chosen, url)
+        names = templates or tuple(chosen.site.described_workers)
+    if cloud_auth is not None:
+        user, password = cloudauth.read(cloud_auth, ce or urlsplit(address).hostname or "")
+    else:
+        _, user, password = _site_for_dirac(site_file)
+    where = endpoint.Endpoint(
+        address, f"{user}:{password}", ca_file=str(ca_file or ""), url_from="--endpoint"
+    )
+    from b2ct.opennebula.client import Client
+
+    return Client(where, deadline=20), names

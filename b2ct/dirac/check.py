@@ -1,0 +1,211 @@
+"""What of this cloud can be tested from the DIRAC server, as DIRAC's user, with a remedy for each.
+
+Nothing is changed: no VM is started.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from b2ct.core.errors import B2ctError
+from b2ct.dirac import instance
+from b2ct.opennebula import text
+from b2ct.opennebula.faults import AuthenticationError, OneError
+from b2ct.opennebula.kind import ALL
+from b2ct.opennebula.objects import Image, Template, User, VirtualNetwork
+from b2ct.opennebula.quotas import Limit
+
+if TYPE_CHECKING:
+    from b2ct.opennebula.client import Client
+
+OK, WARNING, FAILED, SKIPPED = "ok", "warning", "failed", "skipped"
+PREFIX = "VMDIRAC3_"
+"""Names of VMs that DIRAC's CloudComputingElement makes."""
+PILOT = "#!/bin/bash\n" + "# a pilot's script has some tens of kilobytes\n" * 400
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    verdict: str
+    found: str
+    remedy: str = ""
+
+
+def run(one: Client, templates: Sequence[str]) -> Iterator[Check]:
+    """Every check, in order; those after a connection that fails are skipped."""
+    rest = ("credentials", "template", "image", "network", "context", "quota", "VMs")
+    reached = _reach(one)
+    yield reached
+    if reached.verdict == FAILED:
+        yield from (Check(name, SKIPPED, "not tried") for name in rest)
+        return
+    yield _privacy(one)
+    try:
+        me = one.me
+    except OneError as err:
+        yield Check("credentials", FAILED, err.message, err.hint)
+        yield from (Check(name, SKIPPED, "not tried") for name in rest[1:])
+        return
+    yield _user(me)
+    for name in templates:
+        yield from _template(one, me, name)
+    yield _guarded("quota", lambda: _quota(me))
+    yield _guarded("VMs", lambda: _vms(one, me))
+
+
+def _guarded(name: str, look: Callable[[], Check]) -> Check:
+    try:
+        return look()
+    except B2ctError as err:
+        return Check(name, FAILED, err.message, err.hint)
+
+
+def _reach(one: Client) -> Check:
+    where = one.endpoint.url
+    try:
+        return Check("reachability", OK, f"{where} answers: OpenNebula {one.version}")
+    except AuthenticationError:
+        return Check("reachability", OK, f"{where} answers")
+    except OneError as err:
+        return Check("reachability", FAILED, err.message, err.hint)
+
+
+def _privacy(one: Client) -> Check:
+    if one.endpoint.in_clear:
+        return Check(
+            "encryption", WARNING, "http: the password crosses the network in the clear",
+            "put a TLS proxy before port 2633, and give DIRAC its address (Driver_secure = True)",
+        )  # fmt: skip
+    return Check("encryption", OK, "TLS" if one.endpoint.url.startswith("https") else "local")
+
+
+def _user(me: User) -> Check:
+    if me.gid == 0 or 0 in me.groups:
+        return Check(
+            "credentials", WARNING, f"{me.name} is an administrator of the cloud",
+            "give DIRAC a user of its own: `cloud: {dirac: {}}` in site.yaml, then `b2ct apply`",
+        )  # fmt: skip
+    return Check("credentials", OK, f"user {me.name} of group {me.group}")
+
+
+def _template(one: Client, me: User, name: str) -> Iterator[Check]:
+    try:
+        there = one.templates.all(ALL)
+        images, networks = one.images.all(ALL), one.networks.all(ALL)
+    except OneError as err:
+        yield Check("template", FAILED, err.message, err.hint)
+        return
+    order = {me.id: 0, 0: 1}
+    same = sorted((t for t in there if t.name == name), key=lambda t: (order.get(t.uid, 2), t.id))
+    if not same:
+        known = ", ".join(sorted({t.name for t in there})[:8]) or "none"
+        yield Check(
+            "template", FAILED, f"{me.name} sees no VM template {name} (it sees: {known})",
+            "`b2ct register-image` makes it; `b2ct apply` gives DIRAC's user the right to use it",
+        )  # fmt: skip
+        return
+    found = same[0]
+    if len(same) > 1:
+        others = ", ".join(f"{t.id} of {t.owner}" for t in same[1:])
+        yield Check(
+            "template", WARNING, f"{name} is {found.id} of {found.owner}; also there: {others}",
+            "delete or rename those that are not meant",
+        )  # fmt: skip
+    else:
+        cpu = found.template.text("CPU") or "?"
+        memory = found.template.text("MEMORY") or "?"
+        yield Check("template", OK, f"{name} is {found.id}: {cpu} CPU, {memory} MB")
+    yield _image(found, images, me.name)
+    yield from _networks(found, networks, me.name)
+    yield _guarded("context", lambda: _context(found))
+
+
+def _image(template: Template, images: Sequence[Image], user: str) -> Check:
+    disks = template.template.vectors("DISK")
+    if not disks:
+        return Check("image", FAILED, f"{template.name} has no disk", "register the worker again")
+    for image in images:
+        named = instance.names(disks[0], image, user)
+        if named and image.state.usable:
+            return Check("image", OK, f"{image.id} ({image.name}), {image.size} MB")
+        if named:
+            return Check(
+                "image", FAILED, f"{image.id} ({image.name}) is {image.state.name}",
+                image.error or "wait until it is copied, or register it again",
+            )  # fmt: skip
+    wanted = disks[0].get("IMAGE") or disks[0].get("IMAGE_ID") or "?"
+    return Check(
+        "image", FAILED, f"the image {wanted} of {template.name} is not visible",
+        "is it there (`oneimage list`), and may DIRAC's group use it (`b2ct apply`)?",
+    )  # fmt: skip
+
+
+def _networks(template: Template, networks: Sequence[VirtualNetwork], user: str) -> Iterator[Check]:
+    nics = template.template.vectors("NIC")
+    if not nics:
+        yield Check(
+            "network", WARNING, f"{template.name} has no network",
+            "give a network of site.yaml a `vm_range` and register the worker again",
+        )  # fmt: skip
+    for nic in nics:
+        wanted = nic.get("NETWORK") or nic.get("NETWORK_ID") or "?"
+        same = [
+            n for n in networks
+            if instance.names(nic, n, user)
+        ]  # fmt: skip
+        if not same:
+            yield Check(
+                "network", FAILED, f"the network {wanted} of {template.name} is not visible",
+                "is it there (`onevnet list`), and may DIRAC's group use it (`b2ct apply`)?",
+            )  # fmt: skip
+            continue
+        free = same[0].size - same[0].used_leases
+        yield Check(
+            "network", OK if free > 0 else WARNING, f"{wanted}: {free} of {same[0].size} free",
+            "" if free > 0 else "VMs wait until an address is free: enlarge its `vm_range`",
+        )  # fmt: skip
+
+
+def _context(template: Template) -> Check:
+    there = template.template.vector("CONTEXT")
+    sent = instance.attributes(template, instance.Wish(user="", pilot=PILOT))
+    text.check_context(sent)
+    size = sum(len(k) + len(v.encode()) for k, v in sent.vector("CONTEXT").items())
+    found = f"{len(there)} attributes of {template.name} and a pilot: {size} bytes"
+    if not there.get("USERDATA") and not there.get("USER_DATA"):
+        return Check(
+            "context", WARNING, f"{template.name} has no user data of the site's",
+            "register the worker again: its VMs get neither the squid nor the idle rule",
+        )  # fmt: skip
+    return Check("context", OK, found)
+
+
+def _quota(me: User) -> Check:
+    full, said = [], []
+    for name in ("VMS", "CPU", "MEMORY"):
+        limit = me.quotas.vm.get(name, Limit(-1, 0))
+        if limit.limit >= 0:
+            said.append(f"{name} {limit.used:g} of {limit.limit:g}")
+            full += [name] if limit.used >= limit.limit else []
+    if full:
+        return Check(
+            "quota", WARNING, "; ".join(said),
+            f"no VM more until some end, or raise `cloud.dirac.quota` ({', '.join(full)})",
+        )  # fmt: skip
+    return Check("quota", OK, "; ".join(said) or "no limit")
+
+
+def _vms(one: Client, me: User) -> Check:
+    mine = [vm for vm in one.vms.all(me.id) if vm.name.startswith(PREFIX)]
+    failed = [vm for vm in mine if vm.failed]
+    found = f"{len(mine)} of DIRAC's, {len(failed)} failed"
+    if failed:
+        return Check(
+            "VMs", WARNING, found, f"VM {failed[0].id} {failed[0].status}: {failed[0].error}"
+        )
+    return Check("VMs", OK, found)

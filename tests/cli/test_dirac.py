@@ -1,0 +1,171 @@
+"""`b2ct dirac` from the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from diraccfg import CFG
+
+from tests.cli.program import assert_refused, b2ct, left_over
+from tests.dirac import ground
+from tests.oned import OnedDouble
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    ground.site(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def double(folder: Path) -> Iterator[OnedDouble]:
+    with OnedDouble(clock=ground.past(100)) as one:
+        ground.furnish(one, ground.site(folder))
+        (folder / "one_auth").write_text(one.auth + "\n")
+        (folder / "one_auth").chmod(0o600)
+        yield one
+
+
+def ce_of(text: str, name: str = "one.b2ct.example.it") -> CFG:
+    site = CFG().loadFromBuffer(text)["Resources"]["Sites"]["CLOUD"]["CLOUD.Torino.it"]
+    assert site.getOption("CE") == name
+    return site["CEs"][name]
+
+
+def test_the_section_is_printed_without_the_password(folder: Path) -> None:
+    done = b2ct("dirac", "config", "--offline", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    ce = ce_of(done.stdout)
+    assert ce.getOption("CloudType") == "b2ct.dirac.driver.OpenNebulaNodeDriver"
+    assert ce.getOption("Driver_host") == "10.0.0.10"
+    assert ce.getOption("OS") == "EL9"
+    assert not ce.isOption("Context_Template"), "it would name a file that nobody has"
+    queue = ce["Queues"]["b2ct-worker"]
+    assert (queue.getOption("MaxTotalJobs"), queue.getOption("MaxRAM")) == ("30", "2048")
+    assert ground.PASSWORD not in done.stdout + done.stderr
+    assert "at most 30 VMs, by the quota of cloud.dirac (site.yaml)" in done.stderr
+    assert "is not encrypted" in done.stderr
+    assert "is a private address" in done.stderr
+    assert "7. Watch" in done.stderr
+
+
+def test_the_password_is_printed_when_asked(folder: Path) -> None:
+    done = b2ct("dirac", "config", "--offline", "--show-password", cwd=folder)
+    shown = ground.PASSWORD.replace("%", "%%")
+    assert f"[one.b2ct.example.it]\nkey = dirac\nsecret = {shown}\n" in done.stdout
+
+
+def test_everything_is_written_into_a_folder(folder: Path) -> None:
+    words = ("dirac", "config", "--offline", "--endpoint", "https://one.example.org:2634", "-o")
+    done = b2ct(*words, "out", cwd=folder)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (folder / "out").iterdir()}
+    assert modes == {
+        "resources.cfg": 0o644, "cloud.auth": 0o600, "b2ct-cloudinit.template": 0o644,
+        "STEPS.txt": 0o644,
+    }  # fmt: skip
+    ce = ce_of((folder / "out/resources.cfg").read_text(), "one.example.org")
+    assert (ce.getOption("Driver_port"), ce.getOption("Driver_secure")) == ("2634", "True")
+    assert ce.getOption("Context_Template") == "/opt/dirac/etc/b2ct-cloudinit.template"
+    assert ground.PASSWORD not in done.stderr
+    assert "is not encrypted" not in done.stderr
+    assert_refused_again = b2ct(*words, "out", cwd=folder)
+    assert assert_refused_again.returncode == 2
+    assert "exists already" in assert_refused_again.stderr
+    assert b2ct(*words, "out", "--force", cwd=folder).returncode == 0
+
+
+def test_an_authority_goes_along(folder: Path) -> None:
+    (folder / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    words = ("--offline", "--ca-file", "ca.pem", "--endpoint", "https://one.example.org:2634")
+    done = b2ct("dirac", "config", *words, "-o", "out", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "out/b2ct-ca.pem").read_text() == "-----BEGIN CERTIFICATE-----\n"
+    ce = ce_of((folder / "out/resources.cfg").read_text(), "one.example.org")
+    assert ce.getOption("Driver_ca_file") == "/opt/dirac/etc/b2ct-ca.pem"
+
+
+def test_the_cloud_is_asked_for_its_room(folder: Path, double: OnedDouble) -> None:
+    for host in ("hv1", "hv2"):
+        double.cloud.hosts.named(host).cpu = 300
+    words = ("--endpoint", double.url, "--auth", "one_auth", "--ce", "ce.example.org")
+    done = b2ct("dirac", "config", *words, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    queue = ce_of(done.stdout, "ce.example.org")["Queues"]["b2ct-worker"]
+    assert queue.getOption("MaxTotalJobs") == "12", "2 hypervisors of 3 processors, 0.5 for each VM"
+    assert "by the 2 hypervisor(s) that are ready" in done.stderr
+
+
+def test_for_programs(folder: Path) -> None:
+    done = b2ct("dirac", "config", "--offline", "--json", "--max-vms", "3", cwd=folder)
+    made = json.loads(done.stdout)
+    assert list(made["files"]) == ["resources.cfg"]
+    assert ce_of(made["files"]["resources.cfg"])["Queues"]["b2ct-worker"].getOption(
+        "MaxTotalJobs"
+    ) == "3"  # fmt: skip
+    assert made["written"] == []
+    assert len(made["steps"]) == 7
+    assert ground.PASSWORD not in done.stdout
+
+
+def test_the_form_of_vmdirac(folder: Path, double: OnedDouble) -> None:
+    words = ("dirac", "config", "--legacy", "--endpoint", double.url, "--auth", "one_auth")
+    shown = b2ct(*words, cwd=folder)
+    assert ground.PASSWORD not in shown.stdout + shown.stderr
+    done = b2ct(*words, "-o", "out", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    path = folder / "out/resources.cfg"
+    assert path.stat().st_mode & 0o777 == 0o600
+    site = CFG().loadFromBuffer(path.read_text())["Resources"]["Sites"]["CLOUD"]["CLOUD.Torino.it"]
+    cloud = site["Cloud"]["127.0.0.1"]
+    assert cloud.getOption("Password") == ground.PASSWORD
+    assert cloud["VMTypes"]["b2ct-worker"].getOption("TemplateID") == "0"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("--name", "Torino"), ("three words", "--name")),
+        (("--legacy",), ("wants the ID of the template", "--auth")),
+        (("--endpoint", "ftp://x"), ("no http or https URL",)),
+        (("--ca-file", "none.pem"), ("none.pem cannot be read",)),
+        (("--site", "none.yaml"), ("there is no such file",)),
+        (("-o", "none/out"), ("cannot make the folder none/out",)),
+    ],
+)
+def test_refusals(words: tuple[str, ...], expected: tuple[str, ...], folder: Path) -> None:
+    before = set(folder.iterdir())
+    assert_refused(b2ct("dirac", "config", "--offline", *words, cwd=folder), *expected)
+    assert left_over(folder, *before) == []
+
+
+def test_a_site_without_a_user_for_dirac(folder: Path) -> None:
+    text = ground.SITE
+    begin, end = text.index("cloud:"), text.index("workers:")
+    (folder / "site.yaml").write_text(text[:begin] + text[end:])
+    assert_refused(b2ct("dirac", "config", cwd=folder), "no user for DIRAC", "dirac_password")
+
+
+def test_check_with_the_site_and_without(folder: Path, double: OnedDouble) -> None:
+    done = b2ct("dirac", "check", "--endpoint", double.url, cwd=folder)
+    assert done.returncode == 0, done.stdout
+    assert "ok       credentials   user dirac of group dirac" in done.stdout
+    config = ("dirac", "config", "--offline", "--endpoint", double.url, "-o", "out")
+    assert b2ct(*config, cwd=folder).returncode == 0
+    words = ("--endpoint", double.url, "--cloud-auth", "out/cloud.auth")
+    (folder / "site.yaml").unlink()
+    again = b2ct("dirac", "check", *words, "--template", "b2ct-worker", "--json", cwd=folder)
+    rows = {row["check"]: row["verdict"] for row in json.loads(again.stdout)}
+    assert set(rows.values()) == {"ok"}
+    assert_refused(b2ct("dirac", "check", *words, cwd=folder), "nothing says what", "--template")
+
+
+def test_check_says_no(folder: Path, double: OnedDouble) -> None:
+    words = ("dirac", "check", "--endpoint", double.url, "--template", "big")
+    done = b2ct(*words, cwd=folder)
+    assert done.returncode == 1
+    assert "failed   template      dirac sees no VM template big" in done.stdout
+    assert "-> `b2ct register-image` makes it" in done.stdout

@@ -1,0 +1,140 @@
+"""`b2ct dirac check` against the double: each thing that can be wrong is told with a remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from b2ct.dirac import check
+from b2ct.opennebula.client import Client
+from b2ct.opennebula.endpoint import Endpoint
+from b2ct.opennebula.text import Attributes
+from tests.dirac import ground
+from tests.oned import OnedDouble
+
+
+@dataclass
+class Stage:
+    double: OnedDouble
+    ids: ground.Ids
+    admin: Client
+
+    def run(self, password: str = ground.PASSWORD, *, template: str = "b2ct-worker") -> Found:
+        where = Endpoint(self.double.url, f"dirac:{password}", proxy="")
+        client = Client(where, deadline=5, notice=lambda _text: None)
+        return Found({one.name: one for one in check.run(client, [template])})
+
+
+class Found(dict[str, check.Check]):
+    def verdicts(self) -> dict[str, str]:
+        return {name: one.verdict for name, one in self.items() if one.verdict != check.OK}
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with OnedDouble(clock=ground.past(100)) as double:
+        ids = ground.furnish(double, ground.site(tmp_path))
+        yield Stage(double, ids, ground.admin(double))
+
+
+def test_all_is_well(stage: Stage) -> None:
+    found = stage.run()
+    assert found.verdicts() == {}
+    assert found["template"].found.endswith("0.5 CPU, 2048 MB")
+    assert found["network"].found == "vms: 50 of 50 free"
+    assert found["credentials"].found == "user dirac of group dirac"
+
+
+def test_nothing_is_started_or_changed(stage: Stage) -> None:
+    stage.double.calls.clear()
+    stage.run()
+    reads = (".info", "system.version", "pool.info")
+    assert [name for name in stage.double.calls if not name.endswith(reads)] == []
+
+
+def disable_image(stage: Stage) -> None:
+    stage.admin.images.enable(stage.ids.image, False)
+
+
+def no_context(stage: Stage) -> None:
+    bare = Attributes.of({"CONTEXT": {"NETWORK": "YES"}})
+    stage.admin.templates.update(stage.ids.template, bare)
+
+
+def large_context(stage: Stage) -> None:
+    large = Attributes.of({"CONTEXT": {"USERDATA": "x", "FILLER": "x" * 66_000}})
+    stage.admin.templates.update(stage.ids.template, large)
+
+
+def quota(stage: Stage) -> None:
+    limit = {"VMS": 0, "CPU": -2, "MEMORY": -2, "SYSTEM_DISK_SIZE": -2}
+    stage.admin.users.quota(stage.ids.user, Attributes.of({"VM": limit}))
+
+
+def administrator(stage: Stage) -> None:
+    stage.admin.users.add_group(stage.ids.user, 0)
+
+
+def failed_vm(stage: Stage) -> None:
+    stage.double.faults.fail_boot("VMDIRAC3_*")
+    dirac = ground.dirac(stage.double)
+    made = dirac.templates.instantiate(stage.ids.template, name="VMDIRAC3_A")
+    stage.double.until(lambda: stage.admin.vms.get(made).failed)
+
+
+def namesake(stage: Stage) -> None:
+    stranger = stage.admin.users.allocate("stranger", "secret")
+    made = stage.admin.templates.allocate(Attributes.of({"NAME": "x", "CPU": 1, "MEMORY": 64}))
+    stage.admin.templates.chown(made, stranger)
+    stage.admin.templates.rename(made, "b2ct-worker")
+    stage.admin.templates.chmod(made, "um----u--")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "name", "verdict", "remedy"),
+    [
+        (lambda s: s.admin.templates.chmod(s.ids.template, "um-------"), "template",
+         check.FAILED, "b2ct apply"),
+        (lambda s: s.admin.images.chmod(s.ids.image, "um-------"), "image", check.FAILED,
+         "b2ct apply"),
+        (disable_image, "image", check.FAILED, "register it again"),
+        (lambda s: s.admin.networks.chmod(s.ids.network, "um-------"), "network", check.FAILED,
+         "b2ct apply"),
+        (no_context, "context", check.WARNING, "register the worker again"),
+        (large_context, "context", check.FAILED, "too large"),
+        (quota, "quota", check.WARNING, "cloud.dirac.quota"),
+        (administrator, "credentials", check.WARNING, "a user of its own"),
+        (failed_vm, "VMs", check.WARNING, "BOOT_FAILURE"),
+        (namesake, "template", check.WARNING, "rename"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_told_with_a_remedy(
+    spoil: Callable[[Stage], None], name: str, verdict: str, remedy: str, stage: Stage
+) -> None:
+    spoil(stage)
+    found = stage.run()
+    assert found.verdicts() == {name: verdict}
+    assert remedy in found[name].remedy
+
+
+def test_a_wrong_password(stage: Stage) -> None:
+    found = stage.run("wrong")
+    assert found["reachability"].verdict == check.OK
+    assert found["credentials"].verdict == check.FAILED
+    assert found["template"].verdict == check.SKIPPED
+    assert ground.PASSWORD not in str(found)
+
+
+def test_a_cloud_that_is_away(stage: Stage) -> None:
+    stage.double.stop()
+    found = stage.run()
+    assert found["reachability"].verdict == check.FAILED
+    assert set(found.verdicts().values()) == {check.FAILED, check.SKIPPED}
+
+
+def test_a_template_that_is_not_there(stage: Stage) -> None:
+    found = stage.run(template="big")["template"]
+    assert found.found == "dirac sees no VM template big (it sees: b2ct-worker)"
