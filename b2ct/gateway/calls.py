@@ -1,0 +1,125 @@
+"""A call's way: read, checked, sent to oned, its answer adapted. Nothing of HTTP is known here."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from b2ct.core.errors import B2ctError
+from b2ct.gateway import answers, message, policy
+from b2ct.gateway.errors import AUTHENTICATION, INTERNAL, Malformed, Refusal
+from b2ct.gateway.message import Answer, Failure, Fault, Success
+from b2ct.gateway.policy import Call
+from b2ct.gateway.upstream import AwayError, Oned
+from b2ct.opennebula import text, xml
+from b2ct.opennebula.faults import BrokenError
+from b2ct.opennebula.objects import Template
+
+CE = "gateway"
+"""What VMs that came this way are marked with."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a call: the answer, and what the audit log says of it."""
+
+    answer: Answer
+    record: dict[str, Any]
+    close: bool = False
+    """The client does not speak XML-RPC: the connection is closed."""
+    suspicious: bool = False
+    """Not what DIRAC sends: it costs the peer more of its rate."""
+
+
+class Filter:
+    """Carries out what the policy allows."""
+
+    def __init__(self, oned: Oned, user: str, *, calls: int, adapt: bool) -> None:
+        self._oned = oned
+        self._user = user
+        self._adapt = adapt
+        self._turn = asyncio.Semaphore(calls)
+
+    async def carry_out(self, body: bytes) -> Outcome:
+        """The outcome of a request's body. Raises nothing for what a client can send."""
+        try:
+            request = message.parse(body)
+        except Malformed as err:
+            why = {"method": None, "verdict": "refused", "why": "malformed"}
+            return Outcome(Fault(err.code, f"Refused: {err.why}."), why, True, True)
+        # Only a method that is known is written down: anything else a client may have invented.
+        known = request.method in policy.METHODS
+        record: dict[str, Any] = {"method": request.method if known else "other"}
+        try:
+            call = policy.check(request, self._user)
+        except Refusal as err:
+            record |= {"verdict": "refused", "why": err.why}
+            return Outcome(_refused(request.method, known, err), record, suspicious=True)
+        record |= {"id": call.target} if call.target is not None else {}
+        record |= {"vm": call.name} if call.name else {}
+        try:
+            async with self._turn:
+                answer = await self._sent(call)
+        except Refusal as err:
+            record |= {"verdict": "refused", "why": err.why}
+            return Outcome(_refused(call.method, True, err), record)
+        except AwayError as err:
+            record |= {"verdict": "failed", "why": err.why, "sent": err.sent}
+            return Outcome(_away(call.method, err), record)
+        return _outcome(answer, record)
+
+    async def _sent(self, call: Call) -> Answer:
+        if call.method == policy.INSTANTIATE:
+            # Also where DIRAC sends no user data: what VMs are told is one thing.
+            found = await self._template(call)
+            if not isinstance(found, Template):
+                return found
+            # Large user data is parsed and packed: other clients are not to wait for that.
+            call = await asyncio.to_thread(_merged, call, found, self._user)
+        answer = await self._oned.call(call.method, call.values)
+        return answers.adapted(call.method, answer) if self._adapt else answer
+
+    async def _template(self, call: Call) -> Template | Answer:
+        """The template, or oned's refusal to show it."""
+        answer = await self._oned.call("one.template.info", (call.session, call.arguments[0]))
+        if not isinstance(answer, Success):
+            return answer
+        try:
+            return Template.parse(xml.tree(str(answer.value)))
+        except BrokenError as err:
+            raise AwayError(err.message, sent=False) from None
+
+
+def _merged(call: Call, template: Template, user: str) -> Call:
+    """The call with the template's whole CONTEXT and DIRAC's user data. Raises Refusal."""
+    from b2ct.dirac import instance
+    from b2ct.dirac.instance import Wish
+
+    try:
+        extra = instance.attributes(template, Wish(user, pilot=call.pilot, ce=CE))
+        text.check_context(template.template.merged(extra))
+        return policy.with_extra(call, extra)
+    except B2ctError as err:
+        raise Refusal(INTERNAL, f"{err.message} ({err.hint}).", "context") from None
+
+
+def _refused(method: str, known: bool, err: Refusal) -> Failure:
+    where = f"[{method}] " if known else ""
+    return Failure(f"{where}{err.text}", err.code)
+
+
+def _away(method: str, err: AwayError) -> Failure:
+    text_ = f"[{method}] OpenNebula does not answer ({err.why})"
+    if err.sent and method in (policy.INSTANTIATE, "one.vm.action"):
+        text_ += "; it may have carried out the call"
+    return Failure(f"{text_}.", INTERNAL)
+
+
+def _outcome(answer: Answer, record: dict[str, Any]) -> Outcome:
+    if isinstance(answer, Success):
+        made = {"made": answer.value} if record["method"] == policy.INSTANTIATE else {}
+        return Outcome(answer, {**record, **made, "verdict": "done"})
+    verdict = {"verdict": "oned refused", "code": answer.code}
+    wrong = isinstance(answer, Failure) and answer.code == AUTHENTICATION
+    return Outcome(answer, {**record, **verdict}, suspicious=wrong)

@@ -1,0 +1,273 @@
+"""XML-RPC calls and answers: bytes to typed values and back, with nothing of the bytes kept.
+
+A call may hold scalars only (https://xmlrpc.com/spec.md: string, int, i4, boolean), as all calls of
+oned that are allowed do. Structs, arrays and everything else of XML are refused while they are
+read: what is not expected at a place ends the parse there, so neither depth nor number of elements
+can grow.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NoReturn
+from xml.parsers import expat
+from xml.sax.saxutils import escape
+
+from b2ct.gateway.errors import FAULT_TYPE, Malformed
+from b2ct.opennebula import xml
+from b2ct.opennebula.faults import BrokenError
+
+Value = str | int | bool
+
+MOST_PARAMETERS = 8
+"""The longest allowed call has six."""
+NAME = re.compile(r"[A-Za-z0-9_.:/]{1,64}")
+INTEGER = re.compile(r"[+-]?[0-9]{1,10}")
+I4 = 2**31
+
+# What may stand where. An element that is not here ends the parse.
+_INSIDE: dict[str, frozenset[str]] = {
+    "": frozenset({"methodCall"}),
+    "methodCall": frozenset({"methodName", "params"}),
+    "params": frozenset({"param"}),
+    "param": frozenset({"value"}),
+    "value": frozenset({"string", "int", "i4", "boolean"}),
+}
+_TEXT = frozenset({"methodName", "value", "string", "int", "i4", "boolean"})
+# xmlrpc-c refuses characters beyond the Basic Multilingual Plane; XML 1.0 knows no controls.
+_ODD = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd]")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A call as it was sent. `repr` shows neither the session nor any other value."""
+
+    method: str
+    values: tuple[Value, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Success:
+    """oned did it; `value` is an ID or an XML document."""
+
+    value: Value = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """oned, or the gateway in its form, refused: a text, a code and the object's ID (-1: none)."""
+
+    text: str
+    code: int
+    object_id: int = -1
+
+
+@dataclass(frozen=True)
+class Fault:
+    """An XML-RPC fault."""
+
+    code: int
+    text: str
+
+
+Answer = Success | Failure | Fault
+
+
+def parse(body: bytes) -> Request:
+    """Read a call. Raises Malformed for everything that is not exactly one."""
+    return _Reader().read(body)
+
+
+def call(method: str, values: Sequence[Value]) -> bytes:
+    """Write a call."""
+    params = "".join(f"<param>{_value(value)}</param>" for value in values)
+    return (
+        f"{_HEAD}<methodCall><methodName>{escape(method)}</methodName>"
+        f"<params>{params}</params></methodCall>\n"
+    ).encode()
+
+
+def answer(made: Answer) -> bytes:
+    """Write an answer as oned does: an array of values, or a fault."""
+    if isinstance(made, Fault):
+        inner = (
+            "<fault><value><struct>"
+            f"<member><name>faultCode</name><value><i4>{made.code}</i4></value></member>"
+            f"<member><name>faultString</name>{_value(made.text)}</member>"
+            "</struct></value></fault>"
+        )
+        return f"{_HEAD}<methodResponse>{inner}</methodResponse>\n".encode()
+    if isinstance(made, Success):
+        values: tuple[Value, ...] = (True, made.value, 0)
+    else:
+        values = (False, made.text, made.code, made.object_id)
+    data = "".join(map(_value, values))
+    return (
+        f"{_HEAD}<methodResponse><params><param><value><array><data>{data}</data></array>"
+        "</value></param></params></methodResponse>\n"
+    ).encode()
+
+
+def parse_answer(body: bytes) -> Answer:
+    """Read an answer of oned. Raises BrokenError for what is none."""
+    try:
+        root = xml.tree(body.decode())
+    except UnicodeDecodeError:
+        raise BrokenError("the answer is not UTF-8") from None
+    if (fault := root.find("fault/value/struct")) is not None:
+        found = {member.findtext("name"): member.find("value") for member in fault}
+        values = [_read(found.get(name)) for name in ("faultCode", "faultString")]
+        if isinstance(values[0], int) and isinstance(values[1], str):
+            return Fault(values[0], values[1])
+        raise BrokenError("the answer is a fault that cannot be read")
+    data = root.find("params/param/value/array/data")
+    array = [_read(element) for element in data] if data is not None else []
+    match array:
+        case [True, str() | int() as value, *_]:
+            return Success(value)
+        case [False, str() as text, int() as code, int() as object_id, *_]:
+            return Failure(text, code, object_id)
+        case [False, str() as text, int() as code]:
+            return Failure(text, code)
+    raise BrokenError("the answer is not of the form that OpenNebula's answers have")
+
+
+_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
+
+
+def _value(value: Value) -> str:
+    if isinstance(value, bool):
+        return f"<value><boolean>{int(value)}</boolean></value>"
+    if isinstance(value, int):
+        return f"<value><i4>{value}</i4></value>"
+    return f"<value><string>{escape(value, {chr(13): '&#13;'})}</string></value>"
+
+
+def _read(element: xml.Element | None) -> Value | None:
+    """The value that oned wrote; None for what is none of a known type."""
+    if element is None or element.tag != "value":
+        return None
+    if not len(element):
+        return element.text or ""
+    inner = element[0]
+    text = inner.text or ""
+    if inner.tag == "string":
+        return text
+    if inner.tag in ("i4", "int", "i8") and re.fullmatch(r"[+-]?[0-9]{1,19}", text):
+        return int(text)
+    return {"1": True, "0": False}.get(text) if inner.tag == "boolean" else None
+
+
+class _Reader:
+    """One call, element by element."""
+
+    def __init__(self) -> None:
+        # The encoding that the document declares is not followed: it is UTF-8 or it is refused.
+        self._parser = expat.ParserCreate("UTF-8")
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+        self._parser.CharacterDataHandler = self._characters
+        self._parser.StartDoctypeDeclHandler = self._refuse
+        self._parser.EntityDeclHandler = self._refuse
+        self._parser.ProcessingInstructionHandler = self._refuse
+        self._parser.XmlDeclHandler = self._declaration
+        self._parser.buffer_text = True
+        self._path: list[str] = []
+        self._seen: set[str] = set()
+        self._text: list[str] = []
+        self._typed: Value | None = None
+        self._values: list[Value] = []
+        self._method: str | None = None
+
+    def read(self, body: bytes) -> Request:
+        try:
+            # expat would follow a byte order mark into UTF-16.
+            if "\0" in body.decode():
+                raise Malformed("an encoding other than UTF-8")
+            self._parser.Parse(body, True)
+        except expat.ExpatError as err:
+            raise Malformed(f"malformed XML at line {err.lineno}") from None
+        except (ValueError, LookupError):
+            raise Malformed("an encoding other than UTF-8") from None
+        if self._method is None:
+            raise Malformed("no methodName")
+        return Request(self._method, tuple(self._values))
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        above = self._path[-1] if self._path else ""
+        if tag not in _INSIDE.get(above, frozenset()):
+            self._refuse_element(tag)
+        if attributes:
+            raise Malformed("an element has attributes")
+        if above == "methodCall":
+            if tag in self._seen or (tag == "params" and "methodName" not in self._seen):
+                raise Malformed("methodName and params come once each, in this order")
+            self._seen.add(tag)
+        if tag == "value":
+            self._typed = None
+        elif above == "value" and (self._typed is not None or "".join(self._text).strip()):
+            raise Malformed("a value with more than one content")
+        if tag == "param" and len(self._values) >= MOST_PARAMETERS:
+            raise Malformed("too many parameters")
+        self._text = []
+        self._path.append(tag)
+        if tag == "param":
+            self._seen.discard("value")
+        elif tag == "value":
+            if "value" in self._seen:
+                raise Malformed("a param with several values")
+            self._seen.add("value")
+
+    def _end(self, tag: str) -> None:
+        self._path.pop()
+        text = "".join(self._text)
+        self._text = []
+        if tag == "methodName":
+            if not NAME.fullmatch(text):
+                raise Malformed("no name of a method")
+            self._method = text
+        elif tag in ("string", "int", "i4", "boolean"):
+            self._typed = _typed(tag, text)
+        elif tag == "value":
+            if self._typed is not None and text.strip():
+                raise Malformed("a value with more than one content")
+            self._values.append(_typed("string", text) if self._typed is None else self._typed)
+        elif tag == "param" and "value" not in self._seen:
+            raise Malformed("a param without a value")
+
+    def _characters(self, text: str) -> None:
+        if self._path and self._path[-1] in _TEXT:
+            self._text.append(text)
+        elif text.strip():
+            raise Malformed("text outside of a value")
+
+    def _declaration(self, _version: str, encoding: str | None, _standalone: int) -> None:
+        if encoding is not None and encoding.lower() not in ("utf-8", "us-ascii"):
+            raise Malformed("an encoding other than UTF-8")
+
+    def _refuse_element(self, tag: str) -> NoReturn:
+        if self._path and self._path[-1] == "value" and tag in _OTHER_TYPES:
+            raise Malformed("a value that is neither text, integer nor boolean", FAULT_TYPE)
+        raise Malformed("no XML-RPC call")
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise Malformed("a document type, entity or processing instruction")
+
+
+_OTHER_TYPES = frozenset({"struct", "array", "double", "base64", "dateTime.iso8601", "nil", "i8"})
+
+
+def _typed(tag: str, text: str) -> Value:
+    if tag == "string":
+        if _ODD.search(text):
+            raise Malformed("a character that OpenNebula cannot take")
+        return text
+    if tag == "boolean":
+        if text.strip() not in ("0", "1"):
+            raise Malformed("a boolean that is neither 0 nor 1")
+        return text.strip() == "1"
+    if not INTEGER.fullmatch(text.strip()) or not -I4 <= int(text) < I4:
+        raise Malformed("an integer of more than 32 bits, or none")
+    return int(text)
