@@ -23,6 +23,10 @@ VERBS: Verbs = {
     "boot": ("boot", "boot", "Boot an image in QEMU and prove which kickstart it finds."),
     "practice": ("practice", "practice", "Build a small practice installer ISO from this host."),
     "context": ("context", "context", "Show what the VMs of a site are told when they start."),
+    "dirac": ("dirac", "dirac", "Attach the site to a DIRAC server, and test that."),
+    "gateway": ("gateway", "gateway", "Let a DIRAC server without our driver fill the cloud."),
+    "reap": ("reap", "reap", "Terminate the unused VMs of DIRAC's user."),
+    "squid": ("squid", "squid", "Check the squids through which VMs get their software."),
     "doctor": ("doctor", "doctor", "Say which host tools are missing and how to install them."),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +11,12 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from b2ct.document import redact, shape
-from b2ct.document.finding import Finding, did_you_mean, either, size
+from b2ct.document.finding import Finding, did_you_mean, duration, either, size
 from b2ct.document.model import Model
 from b2ct.document.redact import Path
 from b2ct.document.shape import Spot
 from b2ct.document.tree import Node
-from b2ct.document.types import UNKNOWN_CHOICE
+from b2ct.document.types import DURATION_PATTERN, UNKNOWN_CHOICE
 
 MOST_KEYS = 16
 """Known keys that a hint lists."""
@@ -172,7 +173,10 @@ def _bound(spot: Spot, context: Any, node: Node | None, file: _File) -> _Expecta
     if not written.strip()[-1:].isalpha():
         return _number(spot, context, node, file)
     word = "at least" if "ge" in context else "at most"
-    return _Expectation(f"a size of {word} {size(context.get('ge') or context.get('le'))}")
+    limit = context.get("ge") or context.get("le")
+    if re.search(DURATION_PATTERN, written):
+        return _Expectation(f"a time of {word} {duration(limit)}")
+    return _Expectation(f"a size of {word} {size(limit)}")
 
 
 def _list(spot: Spot, _context: Any, node: Node | None, _file: _File) -> _Expectation:

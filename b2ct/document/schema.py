@@ -58,7 +58,9 @@ def _part(part: Schema) -> Schema:
 def _property(value: Schema, *, optional: bool) -> Schema:
     value = {key: item for key, item in value.items() if key != "title"}
     default = value.pop("default", None)
-    shown = _WRITTEN.get(value.get("pattern", ""), lambda count: count)
+    patterns = (part.get("pattern", "") for part in (value, *value.get("anyOf", ())))
+    written = next((_WRITTEN[pattern] for pattern in patterns if pattern in _WRITTEN), None)
+    shown = written if written and isinstance(default, int) else lambda count: count
     value = _value(value)
     if default is not None and not isinstance(default, dict):
         value["default"] = shown(default)

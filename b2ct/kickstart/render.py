@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from b2ct.context import wpad
 from b2ct.core import quoting
 from b2ct.core.errors import B2ctError
 from b2ct.kickstart import compose
@@ -106,6 +107,7 @@ def template_values(
         "nodes": (only,) if only else site.with_role(*served),
         "node": only,
         "control": next(iter(site.with_role(Role.CONTROL, Role.SINGLE)), None),
+        "wpad": wpad.of(site),
         "hypervisors": site.with_role(Role.HYPERVISOR, Role.SINGLE),
         "Role": Role,
     }

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.oned import OnedDouble
+
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
@@ -20,3 +22,18 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("mounting a small file system needs root")
     yield folder
     subprocess.run(["umount", folder], check=True)
+
+
+@pytest.fixture
+def frontend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OnedDouble]:
+    """A double of oned that the environment leads to, as the user in ~/.one does."""
+    with OnedDouble() as double:
+        auth = tmp_path / "one_auth"
+        auth.write_text(double.auth)
+        auth.chmod(0o600)
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv("ONE_XMLRPC", double.url)
+        monkeypatch.setenv("ONE_AUTH", str(auth))
+        monkeypatch.setenv("NO_PROXY", "*")
+        monkeypatch.setenv("DIRAC_PASSWORD", "correct-horse-battery")
+        yield double

@@ -23,8 +23,8 @@ from b2ct.site.model import Site
 
 CONCERNS = (
     "library", "repositories", "packages", "security", "firewall", "time", "logs", "squid",
-    "datastores", "opennebula-node", "trust", "opennebula-frontend", "registration", "extras",
-    "firstboot",
+    "wpad", "datastores", "opennebula-node", "trust", "opennebula-frontend", "registration", "reaper",
+    "extras",    "firstboot",
 )  # fmt: skip
 """Those that work on the installed machine."""
 

@@ -67,6 +67,7 @@ def test_each_role_opens_its_ports_to_the_networks_that_need_them(
     control |= {(net, p, "tcp") for net in both for p in ("2633", gui, "2474", "5030", "29876")}
     if version == "7.4":
         control |= {(net, "2634", "tcp") for net in both}
+    control |= {(net, "80", "tcp") for net in both}
     # Only nodes report, and nodes have no address on the private network.
     control |= {("10.0.0.0/24", "4124", "udp")}
     if version not in {"4.14", "5.8"}:

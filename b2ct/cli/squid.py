@@ -1,0 +1,100 @@
+"""`b2ct squid`: do the site's squids serve what they should, and only that?"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from b2ct.cli import options
+from b2ct.cli.lazy import LazyGroup, Verbs
+from b2ct.core.console import note
+from b2ct.core.errors import B2ctError, VerdictError
+
+if TYPE_CHECKING:
+    from b2ct.squid.check import Row
+
+VERBS: Verbs = {
+    "check": ("squid", "check", "Ask the squids as VMs do, and say what is wrong with them."),
+}
+
+
+@click.group(cls=LazyGroup, verbs=VERBS)
+def squid() -> None:
+    """The HTTP caches through which VMs fetch their software.
+
+    \b
+    Example:
+      b2ct squid check
+    """
+
+
+@click.command()
+@options.site
+@click.option(
+    "--squid",
+    "chosen",
+    multiple=True,
+    metavar="URL",
+    help="Check this one instead of the site's; repeatable.",
+)
+@click.option(
+    "--from",
+    "outsider",
+    default="",
+    metavar="ADDRESS",
+    help="An address of this machine that squid has to refuse: asks once from there, too.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the rows for programs.")
+def check(*, site_file: Path | None, chosen: tuple[str, ...], outsider: str, as_json: bool) -> None:
+    """Ask each squid for each repository at each stratum-1, and for what it has to refuse.
+
+    Looked at are: whether it answers, refuses CONNECT and servers that are no stratum-1s, gives the
+    head of every repository (its revision and age), and has it in its cache the second time. To be
+    run where VMs are: on the control node, say.
+
+    \b
+    Examples:
+      b2ct squid check
+      b2ct squid check --squid http://squid.example.org:3128
+
+    Exit codes: 0 all is well; 1 something is not; 2 refused, nothing was asked.
+    """
+    from b2ct.squid import check as checks
+    from b2ct.squid.ask import ask
+
+    if site_file is None and not options.DEFAULT_FILE.exists() and not chosen:
+        raise B2ctError(
+            "there is no site.yaml here: nothing says where the squids are",
+            hint="name one with --site, or a squid with --squid http://HOST:3128",
+        )
+    site = options.load_site(site_file).site
+    wanted = checks.targets(site)
+    rows: list[Row] = []
+    for one in checks.squids(site, chosen):
+        rows += checks.check(one, wanted, ask, int(time.time()), outsider=outsider)
+    if as_json:
+        click.echo(json.dumps([asdict(row) for row in rows], indent=2))
+    else:
+        _print(rows)
+    bad = [row for row in rows if row.state is checks.State.FAIL]
+    if bad:
+        raise VerdictError(f"{len(bad)} of {len(rows)} checks failed", hint=bad[0].remedy)
+
+
+def _print(rows: Sequence[Row]) -> None:
+    wide = max((len(row.subject) for row in rows), default=0)
+    last = ""
+    for row in rows:
+        if row.squid != last:
+            click.echo(row.squid)
+            last = row.squid
+        click.echo(f"  {row.state:4}  {row.subject:{wide}}  {row.text}")
+        if row.remedy:
+            click.echo(f"        {'':{wide}}  -> {row.remedy}")
+    note(f"{sum(row.state == 'ok' for row in rows)} of {len(rows)} checks are well")
