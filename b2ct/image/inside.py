@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,15 @@ from typing import Any
 from b2ct.core import console, files
 from b2ct.core.errors import B2ctError
 from b2ct.core.run import run
-from b2ct.image.disk.make import make
+from b2ct.image.disk.make import make, place
+from b2ct.image.disk.plan import plan
 from b2ct.image.disk.qcow2 import to_qcow2
 from b2ct.image.model import Definition
 from b2ct.image.rootfs import configure, keys, selinux
 from b2ct.image.rootfs.aptsaid import UnknownPackageError
-from b2ct.image.rootfs.bootstrap import InstalledPackage, bootstrap_of
+from b2ct.image.rootfs.bootstrap import Bootstrap, InstalledPackage, bootstrap_of
 from b2ct.image.rootfs.cache import Layer, LayerCache
-from b2ct.image.rootfs.layers import Builder, Keys
+from b2ct.image.rootfs.layers import Builder, Keys, Made
 from b2ct.image.rootfs.userns import Namespace
 from b2ct.image.rootfs.workspace import Workspace
 
@@ -106,6 +108,11 @@ def perform(job: Job) -> Outcome:
         identity=job.identity,
     )
     bootstrap = bootstrap_of(definition)
+
+    def finish(tree: Path) -> None:
+        place(tree, definition.boot, plan(definition.disk, job.keys.configuration))
+        selinux.label(tree, work)
+
     known = keys.of(definition, job.cache, offline=job.offline)
     builder = Builder(
         name=job.name,
@@ -115,39 +122,45 @@ def perform(job: Job) -> Outcome:
         keys=job.keys,
         cache=LayerCache(job.layers, work.note),
         work=work,
+        finish=finish,
         offline=job.offline,
     )
     try:
-        made = builder.build()
-        packages = bootstrap.installed(made.tree)
-        selinux.label(made.tree, work)
-        work.note("disk: file system, partitions, boot loaders")
-        raw = job.scratch / "disk.raw"
-        disk = make(
-            made.tree,
-            raw,
-            system=definition.system,
-            layout=definition.disk,
-            boot=definition.boot,
-            epoch=job.epoch,
-            seed=job.keys.configuration,
-        )
-        work.note(f"image: QCOW2, compression {definition.qcow2.compression}")
-        to_qcow2(raw, job.output, definition.qcow2)
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            return _image(job, definition, builder.build(pool), bootstrap, work)
     except OSError as err:
         raise files.explain(err, f"work in {job.scratch}") from err
     finally:
         if not job.memory:
             shutil.rmtree(job.scratch / "root", ignore_errors=True)
+
+
+def _image(
+    job: Job, definition: Definition, made: Made, bootstrap: Bootstrap, work: Workspace
+) -> Outcome:
+    """The tree as a disk, and the disk as a QCOW2."""
+    work.note("disk: file system, partitions, boot loaders")
+    raw = job.scratch / "disk.raw"
+    disk = make(
+        made.tree,
+        raw,
+        system=definition.system,
+        layout=definition.disk,
+        boot=definition.boot,
+        epoch=job.epoch,
+        seed=job.keys.configuration,
+    )
+    work.note(f"image: QCOW2, compression {definition.qcow2.compression}")
+    to_qcow2(raw, job.output, definition.qcow2)
     return Outcome(
         sha256=files.sha256(job.output),
         size=job.output.stat().st_size,
         virtual_size=disk.plan.size,
         kernel=disk.kernel.release,
         arguments=disk.arguments,
-        packages=packages,
-        layers=made.layers,
-        cached=made.cached,
+        packages=bootstrap.installed(made.tree),
+        layers=made.layers(),
+        cached=made.cached(),
     )
 
 

@@ -46,7 +46,8 @@ def make(
 ) -> DiskMade:
     """Make the raw disk `raw`, a sparse file, from a tree. The same inputs give the same bytes.
 
-    /etc/fstab, GRUB's menu and /etc/kernel/cmdline are written into the tree first. `epoch` is in
+    /etc/fstab, GRUB's menu and /etc/kernel/cmdline are written into the tree first, where they are
+    not there already; else it is only read. `epoch` is in
     seconds since 1970; identifiers come from `seed`; `inside` makes a command into one that sees
     the tree as its root does, with its owners and behind its permissions.
     Raises B2ctError when the tree has no kernel or does not fit in, when a tool is missing, or
@@ -54,8 +55,7 @@ def make(
     """
     disk = plan(layout, seed)
     kernel = newest(tree)
-    for path, text in system_files(tree, boot, disk).items():
-        _place(tree, path, text)
+    place(tree, boot, disk)
     try:
         with raw.open("wb") as out:
             out.truncate(disk.size)
@@ -76,6 +76,15 @@ def make(
         raw.unlink(missing_ok=True)
         raise
     return DiskMade(disk, kernel, menu.arguments(boot, disk))
+
+
+def place(tree: Path, boot: Boot, disk: DiskPlan) -> None:
+    """Write what a tree needs to start from the disk into it; twice is as good as once.
+
+    Raises B2ctError as system_files does, and for a tree that links out of itself.
+    """
+    for path, text in system_files(tree, boot, disk).items():
+        _place(tree, path, text)
 
 
 def system_files(tree: Path, boot: Boot, disk: DiskPlan) -> dict[str, str]:
@@ -109,8 +118,16 @@ def _place(tree: Path, path: str, text: str) -> None:
                 raise B2ctError(f"/{target.relative_to(tree)} of the image is a symbolic link")
             target.mkdir(mode=0o755, exist_ok=True)
         target = tree / path
+        if _is_file_with(target, text):
+            return
         target.unlink(missing_ok=True)
         target.write_text(text, errors="surrogateescape")
         target.chmod(0o644)
     except OSError as err:
         raise explain(err, f"write {target}") from err
+
+
+def _is_file_with(target: Path, text: str) -> bool:
+    if target.is_symlink() or not target.is_file() or target.stat().st_mode & 0o7777 != 0o644:
+        return False
+    return target.read_bytes() == text.encode(errors="surrogateescape")

@@ -55,10 +55,12 @@ def to_qcow2(
 
 
 def _options(qcow2: Qcow2) -> list[str]:
-    """No `-W`: out-of-order writes would place the clusters by chance."""
+    """Many clusters are compressed at a time (`-m`), but no `-W`: writing them out of order would
+    place them by chance.
+    """
     settings = [f"cluster_size={qcow2.cluster}"]
     if qcow2.compression == "none":
         return ["-o", ",".join(settings)]
     if qcow2.compression != "zlib":
         settings.append(f"compression_type={qcow2.compression}")
-    return ["-c", "-o", ",".join(settings)]
+    return ["-m", "16", "-c", "-o", ",".join(settings)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,10 @@ def keys_of(
         {"below": base, "mirrors": dict(state.identity)},
         bootstrap.packages_inputs(definition),
     )
-    configured = _key("configuration", {"below": packages}, configure.inputs(configuration))
+    start = {"disk": definition.disk.model_dump_json(), "boot": definition.boot.model_dump_json()}
+    configured = _key(
+        "configuration", {"below": packages, **start}, configure.inputs(configuration)
+    )
     return Keys(base, packages, configured)
 
 
@@ -58,12 +62,21 @@ def _key(kind: str, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Made:
-    """The tree of an image, and the layers that it came from."""
+    """The finished tree of an image. Nobody changes it any more: it may still be being stored."""
 
     tree: Path
-    layers: tuple[Layer, ...]
-    cached: tuple[str, ...]
-    """The kinds that were there already."""
+    below: tuple[Layer, ...]
+    configuration: Future[Layer]
+    made: frozenset[str]
+    """The kinds of layers that were not there."""
+
+    def layers(self) -> tuple[Layer, ...]:
+        """All layers, when the last one is stored. Raises B2ctError when it could not be."""
+        return (*self.below, self.configuration.result())
+
+    def cached(self) -> tuple[str, ...]:
+        """The kinds of layers that were there already."""
+        return tuple(layer.kind for layer in self.layers() if layer.kind not in self.made)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,14 +90,17 @@ class Builder:
     keys: Keys
     cache: LayerCache
     work: Workspace
+    finish: Callable[[Path], None]
+    """What is done to a tree after its configuration and belongs to that layer."""
     offline: bool = False
     made: set[str] = field(default_factory=set)
-    """The kinds of layers that were not there."""
 
-    def build(self) -> Made:
+    def build(self, pool: Executor) -> Made:
         """Unpack the highest layer that is there, and make what is missing.
 
-        Raises B2ctError for what the definition, the mirrors or the disk do not allow.
+        The configuration layer is stored in `pool` while its tree is used: reading it twice at a
+        time costs less than waiting. Raises B2ctError for what the definition, the mirrors or the
+        disk do not allow.
         """
         tree = self.work.folder / "root"
         configured = self.cache.find(self.keys.configuration)
@@ -97,13 +113,11 @@ class Builder:
                         f"the cache {self.cache.folder} does not keep what is written to it",
                         hint="is its disk broken? Set XDG_CACHE_HOME to a folder on another one",
                     )
-            configured = self._configured(tree)
+            self._configure(tree)
         found = (self.cache.find(self.keys.of(kind)) for kind in KINDS[:2])
-        layers = (*(layer for layer in found if layer), configured)
-        for layer in layers:
-            self.cache.touch(layer.key)
-        cached = tuple(layer.kind for layer in layers if layer.kind not in self.made)
-        return Made(tree, layers, cached)
+        below = tuple(layer for layer in found if layer)
+        stored = pool.submit(self._stored, tree, below)
+        return Made(tree, below, stored, frozenset(self.made))
 
     def _unpacked(self, layer: Layer, tree: Path) -> bool:
         self.work.note(f"{layer.kind} layer: unpacking {layer.size >> 20} MiB")
@@ -112,13 +126,23 @@ class Builder:
         archive.remove(tree)
         return False
 
-    def _configured(self, tree: Path) -> Layer:
-        def make(out: Path) -> None:
-            archive.pack(tree, out, self.work.epoch)
-
+    def _configure(self, tree: Path) -> None:
         self.work.note("configuration layer: files, scripts, users, services, clean-up")
         configure.apply(self.configuration, tree, self.work)
-        return self._get("configuration", make)
+        self.finish(tree)
+        self.made.add("configuration")
+
+    def _stored(self, tree: Path, below: tuple[Layer, ...]) -> Layer:
+        """The configuration layer, once it is in the cache."""
+        layer = self.cache.get(
+            self.keys.configuration,
+            "configuration",
+            self.name,
+            lambda out: archive.pack(tree, out, self.work.epoch),
+        )
+        for used in (*below, layer):
+            self.cache.touch(used.key)
+        return layer
 
     def _packages(self) -> Layer:
         def make(out: Path) -> None:
@@ -137,7 +161,7 @@ class Builder:
 
     def _get(self, kind: str, make: Callable[[Path], None]) -> Layer:
         def noted(out: Path) -> None:
-            if self.offline and kind != "configuration":
+            if self.offline:
                 raise B2ctError(
                     f"offline: the {kind} layer of {self.name} is not in the cache",
                     hint="build once without --offline, or take back the change of packages",

@@ -44,6 +44,7 @@ def test_the_same_inputs_are_the_same_layers() -> None:
         ({"state": replace(STATE, identity={**STATE.identity, "more x": "3"})}, "packages"),
         ({"packages": ["curl"]}, "packages"),
         ({"boot": {"kernel": "curl"}}, "packages"),
+        ({"disk": {"size": "20 GiB"}}, "configuration"),  # fstab and GRUB's menu are in it
         ({"configuration": replace(NOTHING, files=(RootFile("/a", b"x"),))}, "configuration"),
         ({"configuration": replace(NOTHING, scripts=(Script("a", b"x"),))}, "configuration"),
     ],
@@ -59,7 +60,6 @@ def test_a_change_makes_that_layer_and_those_above(change: dict[str, Any], layer
         {"state": replace(STATE, urls={"debian": "http://mirror/"})},
         {"title": "another"},
         {"qcow2": {"compression": "zlib"}},
-        {"disk": {"size": "20 GiB"}},
     ],
 )
 def test_what_does_not_decide_the_content_does_not_count(change: dict[str, Any]) -> None:
