@@ -1,0 +1,1 @@
+"""A site proven: checks over ssh, their remedies, and a report."""

@@ -1,0 +1,1 @@
+"""A validation as a page for people, with what changed since the runs before."""
