@@ -1,0 +1,74 @@
+"""`b2ct practice site`: a site of real nodes on this machine, to practise validation on."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from b2ct.core.console import note
+
+
+@click.command()
+@click.option(
+    "--name",
+    default="practice",
+    show_default=True,
+    metavar="NAME",
+    help="Of the site: several can stand side by side.",
+)
+@click.option(
+    "--hypervisors",
+    type=click.IntRange(1, 20),
+    default=2,
+    show_default=True,
+    help="How many, besides the control node.",
+)
+@click.option("--down", is_flag=True, help="Remove the site and all that belongs to it.")
+@click.option("--json", "as_json", is_flag=True, help="Print where everything is as JSON.")
+def site(name: str, hypervisors: int, down: bool, as_json: bool) -> None:
+    """Make a site of real nodes on this computer, and print the site.yaml that describes it.
+
+    Each node is a Debian system of its own in namespaces, in the clothes of Enterprise Linux 9, and
+    what dresses it are the scripts of its own kickstart: systemd, sshd, firewalld, chronyd, squid,
+    MariaDB and libvirtd run; a bridge joins them. What is not real: SELinux and rpm are stand-ins,
+    the kernel is this computer's, and what answers as OpenNebula on the control node is the
+    project's test double, if this is a checkout of the project. No VM can run.
+
+    It needs root, Linux, and some 700 MB in the cache. The nodes keep all they write in memory. The
+    site stays until --down, the end of its processes, or a restart of the computer.
+
+    \b
+    Examples:
+      b2ct practice site > site.yaml
+      b2ct validate --site site.yaml --identity /run/b2ct/practice/practice/admin
+      b2ct practice site --down
+    """
+    from b2ct.validate.practice import site as practice
+
+    if down:
+        if not practice.down(name):
+            note(f"there was no practice site {name}")
+        return
+    made = practice.up(name, hypervisors=hypervisors, note=note)
+    if as_json:
+        nodes = {node.name: node.address for node in made.nodes}
+        paths = {
+            "site": made.site_yaml,
+            "key": made.key,
+            "known_hosts": made.known_hosts,
+        }
+        answer = {what: str(path) for what, path in paths.items()}
+        click.echo(json.dumps({**answer, "nodes": nodes, "oned_double": made.double}, indent=2))
+        return
+    click.echo(made.site_yaml.read_text(), nl=False)
+    note(f"its site.yaml: {made.site_yaml}; the key of its administrator: {made.key}")
+    if made.double:
+        note("on the control node a test double answers as OpenNebula, not OpenNebula itself")
+    else:
+        note("nothing answers as OpenNebula: that takes a checkout of the project (tests/oned)")
+    note(f"remove it with: b2ct practice site{_named(name)} --down")
+
+
+def _named(name: str) -> str:
+    return "" if name == "practice" else f" --name {name}"

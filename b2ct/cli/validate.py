@@ -1,0 +1,299 @@
+"""`b2ct validate`: everything that was asked for, looked at on the nodes themselves."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from b2ct.cli import options
+from b2ct.core.console import note
+from b2ct.core.errors import EXIT_INTERRUPTED, EXIT_REFUSED, EXIT_VERDICT, B2ctError
+from b2ct.site.catalogue import Role
+
+if TYPE_CHECKING:
+    from b2ct.site.model import Node, Site
+    from b2ct.validate.access import Access
+    from b2ct.validate.check import Check
+    from b2ct.validate.results import Report
+    from b2ct.validate.runner import Plan
+
+_PATH = click.Path(path_type=Path)
+_WHAT = (
+    click.option("--node", "nodes", multiple=True, metavar="NAME", help="Only it; repeatable."),
+    click.option(
+        "--role",
+        "roles",
+        multiple=True,
+        type=click.Choice([role.value for role in Role]),
+        help="Only nodes with this role; repeatable.",
+    ),
+    click.option(
+        "--only",
+        "patterns",
+        multiple=True,
+        metavar="PATTERN",
+        help="Only checks with such names (squid*), or of such a group; repeatable.",
+    ),
+    click.option(
+        "--checks",
+        "folders",
+        multiple=True,
+        type=_PATH,
+        metavar="DIR",
+        help="Also the checks in test_*.py there; repeatable.",
+    ),
+    click.option("--dirac", is_flag=True, help="Also ask DIRAC for a job, through the driver."),
+    click.option("--no-vms", is_flag=True, help="Start no test VMs."),
+    click.option("--list", "listing", is_flag=True, help="Show the checks, and ask no node."),
+)
+_HOW = (
+    click.option("--local", is_flag=True, help="On the node itself, without ssh."),
+    click.option("--user", metavar="NAME", help="Log in as NAME (root), and use sudo."),
+    click.option("--port", type=click.IntRange(1, 65535), help="Of sshd (22)."),
+    click.option("--identity", type=_PATH, metavar="FILE", help="A private key to log in with."),
+    click.option(
+        "--known-hosts", type=_PATH, metavar="FILE", help="Instead of ~/.ssh/known_hosts."
+    ),
+    click.option("--ssh-config", type=_PATH, metavar="FILE", help="Instead of ~/.ssh/config."),
+    click.option(
+        "--accept-new", is_flag=True, help="Take and remember the host keys of new machines."
+    ),
+    click.option(
+        "--jump",
+        default="",
+        metavar="[USER@]HOST[:PORT]",
+        help="Go through this machine; several with commas.",
+    ),
+    click.option(
+        "--jobs", default=48, type=click.IntRange(1, 512), metavar="N", help="Nodes at once (48)."
+    ),
+    click.option(
+        "--connect-timeout",
+        "connect_seconds",
+        default=10.0,
+        type=click.FloatRange(0.1, 600),
+        metavar="SECONDS",
+        help="For a node to let us in (10).",
+    ),
+    click.option(
+        "--timeout",
+        "command_seconds",
+        default=30.0,
+        type=click.FloatRange(0.1, 3600),
+        metavar="SECONDS",
+        help="For a command on a node (30).",
+    ),
+)
+_OUT = (
+    click.option(
+        "--report",
+        "folder",
+        type=_PATH,
+        default=Path("report"),
+        metavar="DIR",
+        help="Where the report goes (report).",
+    ),
+    click.option("--no-report", is_flag=True, help="Write no report."),
+    click.option("--json", "as_json", is_flag=True, help="Print the results for programs."),
+    click.option("--junit", "as_junit", is_flag=True, help="Print them as JUnit XML, for CI."),
+    click.option("-q", "--quiet", is_flag=True, help="No live view."),
+)
+
+
+def _options(command: Any) -> Any:
+    for option in reversed((*_WHAT, *_HOW, *_OUT)):
+        command = option(command)
+    return command
+
+
+@click.command()
+@options.site
+@_options
+def validate(*, site_file: Path | None, folder: Path, **chosen: Any) -> None:
+    """Prove that the site works: look at every node over ssh, and at the cloud as a whole.
+
+    What site.yaml asks for is what is looked at. Nothing is changed on the nodes, apart from one
+    test VM of each worker, which is removed again. With --node or --role the checks of the site as
+    a whole are left out. The host key of each node is that of site.yaml, or of known_hosts; an
+    unknown one is refused.
+
+    \b
+    Examples:
+      b2ct validate
+      b2ct validate --role hypervisor --only 'libvirt*'
+      b2ct validate --user admin --jump gate.example.org
+      b2ct validate --list
+
+    Exit codes: 0 all is well; 1 something is not; 2 it could not run; 130 interrupted: the report
+    has what was found until then.
+    """
+    if chosen["as_json"] and chosen["as_junit"]:
+        raise B2ctError("--json and --junit both want stdout", hint="DIR of --report has both")
+    checks = _checks(chosen)
+    if chosen["listing"]:
+        _list(checks, as_json=chosen["as_json"])
+        return
+    plan = _plan(options.load_site(_needed(site_file)), checks, chosen)
+    report = _run(plan, _access(chosen), quiet=chosen["quiet"])
+    shown = None if chosen["no_report"] else _write(folder, report)
+    _print(report, chosen, shown)
+    sys.exit(_code(report))
+
+
+def _needed(site_file: Path | None) -> Path | None:
+    if site_file is None and not options.DEFAULT_FILE.exists():
+        raise B2ctError(
+            "there is no site.yaml here: nothing says what to look at",
+            hint="go to its folder, or name it with --site",
+        )
+    return site_file
+
+
+def _checks(chosen: dict[str, Any]) -> tuple[Check, ...]:
+    from b2ct.validate.collect import chosen as narrowed
+    from b2ct.validate.collect import collect
+
+    return narrowed(collect(chosen["folders"]), chosen["patterns"])
+
+
+def _plan(site: options.ChosenSite, checks: tuple[Check, ...], chosen: dict[str, Any]) -> Plan:
+    from b2ct.validate.check import Subject
+    from b2ct.validate.given import Options
+    from b2ct.validate.runner import Plan
+
+    nodes = _nodes(site.site, chosen)
+    if len(nodes) < len(site.site.nodes):
+        checks = tuple(check for check in checks if check.subject is Subject.NODE)
+    return Plan(
+        site=site.site,
+        nodes=nodes,
+        checks=checks,
+        options=Options(
+            dirac=chosen["dirac"],
+            test_vms=not chosen["no_vms"],
+            folder=site.folder,
+            identity=chosen["identity"],
+        ),
+        user=chosen["user"] or "root",
+        jobs=chosen["jobs"],
+    )
+
+
+def _nodes(site: Site, chosen: dict[str, Any]) -> tuple[Node, ...]:
+    """The nodes to look at. Raises B2ctError for names that are none, and for none at all."""
+    if not site.nodes:
+        raise B2ctError("site.yaml names no nodes", hint="describe them under `nodes:`")
+    unknown = [name for name in chosen["nodes"] if site.node(name) is None]
+    if unknown:
+        known = ", ".join(node.name for node in site.nodes)
+        raise B2ctError(f"site.yaml has no node {unknown[0]!r}", hint=f"it has: {known}")
+    found = tuple(
+        node
+        for node in site.nodes
+        if (not chosen["nodes"] or node.name in chosen["nodes"])
+        and (not chosen["roles"] or node.role.value in chosen["roles"])
+    )
+    if not found:
+        raise B2ctError("no node has that name and that role", hint="leave out --node or --role")
+    return _this_one(site, found, chosen) if chosen["local"] else found
+
+
+def _this_one(site: Site, found: tuple[Node, ...], chosen: dict[str, Any]) -> tuple[Node, ...]:
+    from b2ct.validate.local import this_node
+
+    if chosen["nodes"] and len(found) == 1:
+        return found
+    return (this_node(site.nodes),)
+
+
+def _access(chosen: dict[str, Any]) -> Access:
+    from b2ct.validate.access import Access
+
+    names = Access.__dataclass_fields__
+    return Access(**{name: value for name, value in chosen.items() if name in names})
+
+
+def _run(plan: Plan, access: Access, *, quiet: bool) -> Report:
+    from b2ct.validate import live, runner
+    from b2ct.validate.access import opener
+
+    with opener(plan.site, access) as opens, live.listener(quiet=quiet) as listener:
+        return runner.run(plan, opens, listener=listener)
+
+
+def _write(folder: Path, report: Report) -> Path:
+    """report.json, junit.xml, and the page for people, whose path it returns."""
+    from b2ct.core import files
+    from b2ct.validate import junit
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise files.explain(err, f"make the folder {folder}") from err
+    files.write(folder / "report.json", _json(report))
+    files.write(folder / "junit.xml", junit.text(report))
+    return folder / "report.json"
+
+
+def _json(report: Report) -> str:
+    return json.dumps(report.as_json(), indent=2, ensure_ascii=False)
+
+
+def _print(report: Report, chosen: dict[str, Any], written: Path | None) -> None:
+    from b2ct.validate import junit, summary
+
+    if chosen["as_json"]:
+        click.echo(_json(report))
+    elif chosen["as_junit"]:
+        click.echo(junit.text(report), nl=False)
+    else:
+        for line in summary.lines(report):
+            click.echo(line)
+    if written is not None:
+        note(f"report: {written}")
+
+
+def _code(report: Report) -> int:
+    from b2ct.validate import summary
+
+    if report.interrupted:
+        return EXIT_INTERRUPTED
+    if summary.nothing_ran(report):
+        return EXIT_REFUSED
+    return EXIT_VERDICT if summary.failed(report) else 0
+
+
+def _list(checks: Sequence[Check], *, as_json: bool) -> None:
+    rows = [_row(check) for check in checks]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    wide = max((len(row["name"]) for row in rows), default=0)
+    group = ""
+    for row in rows:
+        if row["group"] != group:
+            group = row["group"]
+            click.echo(f"{group}:")
+        mark = "" if row["severity"] == "error" else " (warning)"
+        click.echo(f"  {row['name']:{wide}}  {row['proves']}{mark}")
+    note(f"{len(rows)} checks")
+
+
+def _row(check: Check) -> dict[str, Any]:
+    return {
+        "name": check.name,
+        "group": check.group,
+        "proves": check.proves,
+        "why": check.why,
+        "remedy": check.remedy,
+        "severity": check.severity.value,
+        "subject": check.subject.value,
+        "roles": sorted(role.value for role in check.roles),
+        "on": check.on,
+        "source": check.source,
+    }

@@ -1,0 +1,312 @@
+"""A practice site is brought up, and taken down."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import signal
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from os import getpid, kill
+from pathlib import Path
+
+import b2ct
+from b2ct.core import files
+from b2ct.core.errors import B2ctError
+from b2ct.core.run import run
+from b2ct.validate.practice import dress, inside, root, state
+from b2ct.validate.practice.plan import (
+    Machine,
+    Plan,
+    chrony,
+    dnsmasq,
+    network_script,
+    node_env,
+    plan,
+    site_yaml,
+    world_mac,
+)
+
+_BOOT = 120.0
+"""Seconds for all nodes to start, on a slow computer with much else to do."""
+_KILLED = 15.0
+
+
+@dataclass(frozen=True)
+class Practice:
+    """A site that is up."""
+
+    name: str
+    site_yaml: Path
+    key: Path
+    """The administrator's private ssh key."""
+    known_hosts: Path
+    nodes: tuple[Machine, ...]
+    double: bool
+    """The test double of oned answers on the control node."""
+
+
+def up(
+    name: str, *, hypervisors: int, note: Callable[[str], None] = lambda _text: None
+) -> Practice:
+    """Bring a site up and wait until its first boots are done.
+
+    What was made is gone again when this fails or is interrupted. Raises B2ctError where one of
+    that name runs, where we are not root, or where a part does not start.
+    """
+    state.need_root()
+    base = root.get(note)
+    with state.locked():
+        if state.leader(name) is not None:
+            raise B2ctError(
+                f"the practice site {name} runs already",
+                hint=f"{state.folder(name)}/site.yaml describes it; --down removes it",
+            )
+        _remove(name)
+        try:
+            return _start(plan(name, _free_number(), hypervisors), base, note)
+        except BaseException:
+            _remove(name)
+            raise
+
+
+def down(name: str) -> bool:
+    """Remove a site and all that belongs to it; whether there was one."""
+    state.need_root()
+    with state.locked():
+        there = state.folder(name).exists()
+        _remove(name)
+        return there
+
+
+def _start(site: Plan, base: Path, note: Callable[[str], None]) -> Practice:
+    folder = state.folder(site.name)
+    folder.mkdir(mode=0o700)
+    practice = _write(site, base, folder)
+    note(f"starting {len(site.machines)} nodes: {', '.join(m.name for m in site.machines)}")
+    run(
+        [
+            *("setsid", "--fork", "bash", "-c", 'exec bash "$0" "$1" "$2" < /dev/null &> "$1/log"'),
+            *(root.folder() / "supervise.sh", folder, str(getpid())),
+        ]
+    )
+    deadline = time.monotonic() + _BOOT
+    _until(lambda: (folder / "started").exists(), deadline, site, "the namespaces were not made")
+    note("waiting for the nodes' first boot")
+    for machine in site.machines:
+        _until(lambda node=machine.name: _booted(site, node), deadline, site, machine.name)
+    _register(site, deadline)
+    (folder / "ready").touch()
+    return practice
+
+
+def _write(site: Plan, base: Path, folder: Path) -> Practice:
+    """The site's folder: keys, site.yaml, and for each node what its root gets."""
+    host_keys = {
+        machine.name: _key(folder / "nodes" / machine.name, "host") for machine in site.machines
+    }
+    admin = _key(folder, "admin")
+    described = folder / "site.yaml"
+    files.write(described, site_yaml(site, host_keys, admin))
+    known = "".join(
+        f"{m.address},{m.name},{m.full_name} {host_keys[m.name]}\n" for m in site.machines
+    )
+    files.write(folder / "known_hosts", known)
+    files.write(folder / "world.env", _assignments(_world(site, base)))
+    world = folder / "world"
+    (world / "www").mkdir(parents=True)
+    files.write(world / "dnsmasq.conf", dnsmasq(site))
+    files.write(world / "chrony.conf", chrony(site))
+    double = _double()
+    from b2ct.site.load import load
+
+    model = load(described)
+    for machine in site.machines:
+        node = model.node(machine.name)
+        assert node is not None  # noqa: S101 - it was written above
+        _dress(
+            folder / "nodes" / machine.name,
+            machine,
+            site,
+            {
+                "practice/network.sh": network_script(machine, site),
+                "practice/dress.sh": dress.script(model, node),
+                "usr/share/b2ct-practice/packages": dress.packages(model, node),
+            },
+        )
+    if double is not None:
+        target = folder / "nodes" / site.machines[0].name / "tree/opt/b2ct-practice/tests"
+        shutil.copytree(
+            double, target / "oned", ignore=shutil.ignore_patterns("__pycache__", "recordings")
+        )
+        (target / "__init__.py").touch()
+    return Practice(
+        site.name,
+        described,
+        folder / "admin",
+        folder / "known_hosts",
+        site.machines,
+        double is not None,
+    )
+
+
+def _dress(folder: Path, machine: Machine, site: Plan, texts: Mapping[str, str]) -> None:
+    """`node.env` for who makes the node, `tree` for what lies over its root."""
+    (folder / "root").mkdir(parents=True)
+    cables = " ".join(f"{c.device}={c.network}={c.mac}" for c in machine.cables)
+    volumes = " ".join(f"{path}={size}" for path, size in machine.volumes)
+    files.write(
+        folder / "node.env",
+        _assignments({"CABLES": cables, "VOLUMES": volumes, "HOSTNAME": machine.full_name}),
+    )
+    tree = folder / "tree"
+    if machine.role == "control":
+        shutil.copytree(root.folder() / "control", tree, symlinks=True)
+    own = {
+        "etc/b2ct/node.env": _assignments(node_env(machine, site)),
+        "etc/hostname": f"{machine.full_name}\n",
+        "etc/hosts": f"127.0.0.1 localhost\n{machine.address} {machine.full_name} {machine.name}\n",
+        "etc/resolv.conf": f"nameserver {site.gateway}\n",
+        **texts,
+    }
+    flags = _cpuinfo() if machine.role == "hypervisor" else ""
+    if flags:
+        own["practice/cpuinfo"] = flags
+    for path, text in own.items():
+        (tree / path).parent.mkdir(parents=True, exist_ok=True)
+        files.write(tree / path, text)
+    (tree / "etc/ssh").mkdir(exist_ok=True)
+    for suffix, mode in (("", 0o600), (".pub", 0o644)):
+        target = tree / f"etc/ssh/ssh_host_ed25519_key{suffix}"
+        shutil.copy(folder / f"host{suffix}", target)
+        target.chmod(mode)
+
+
+def _world(site: Plan, base: Path) -> dict[str, str]:
+    return {
+        "ROOT": str(base),
+        "CGROUP": str(state.control_group(site.name)),
+        "GATEWAY": site.gateway,
+        "HOST_DEVICE": site.host_device,
+        "HOST_ADDRESS": site.host,
+        "WORLD_MAC": world_mac(site),
+        "NODES": " ".join(machine.name for machine in site.machines),
+    }
+
+
+def _assignments(values: Mapping[str, str]) -> str:
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
+
+
+def _key(folder: Path, name: str) -> str:
+    """Make a key pair; the public half without its comment."""
+    folder.mkdir(parents=True, exist_ok=True)
+    run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "practice", "-f", folder / name])
+    return " ".join((folder / f"{name}.pub").read_text().split()[:2])
+
+
+def _cpuinfo() -> str:
+    """/proc/cpuinfo with the flag that a hypervisor needs, where this computer's has none."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    flags = next((line.split() for line in lines if line.startswith("flags")), [])
+    if {"vmx", "svm"} & set(flags):
+        return ""
+    return "".join(f"{line} vmx\n" if line.startswith("flags") else f"{line}\n" for line in lines)
+
+
+def _double() -> Path | None:
+    """The test double of oned, where this is a checkout of the project."""
+    place = Path(b2ct.__file__).resolve().parent.parent / "tests" / "oned"
+    return place if (place / "server.py").is_file() else None
+
+
+def _free_number() -> int:
+    """Of addresses that no site and no network of this computer has."""
+    routes = run(["ip", "-4", "route", "show", "table", "all"]).stdout
+    devices = {path.name for path in Path("/sys/class/net").iterdir()}
+    for number in range(77, 256):
+        if f"b2ct{number}" not in devices and f"10.77.{number}." not in routes:
+            return number
+    raise B2ctError("no free network 10.77.N.0/24 is left", hint="b2ct practice site --down")
+
+
+def _booted(site: Plan, node: str) -> bool:
+    done = inside.on(site.name, node, "test -e /var/lib/b2ct/firstboot.done", check=False)
+    return done.code == 0
+
+
+def _register(site: Plan, deadline: float) -> None:
+    """The control node takes the hypervisors in, as its timer would every minute."""
+    control = site.machines[0].name
+    wanted = sum(machine.role == "hypervisor" for machine in site.machines)
+
+    def registered() -> bool:
+        done = inside.on(
+            site.name,
+            control,
+            "/usr/libexec/b2ct/register; cat /var/lib/b2ct/register.state",
+            check=False,
+        )
+        return done.stdout.count(" registered") >= wanted
+
+    if _double() is not None:
+        _until(registered, deadline, site, control)
+
+
+def _until(reached: Callable[[], bool], deadline: float, site: Plan, what: str) -> None:
+    """Wait. Raises B2ctError with what the site has said when it ends, or the time is over."""
+    folder = state.folder(site.name)
+    while True:
+        ended = (folder / "leader").exists() and state.leader(site.name) is None
+        if ended or time.monotonic() > deadline:
+            raise _failed(site, what)
+        with suppress(B2ctError):  # it ended right now: said in the next round
+            if reached():
+                return
+        time.sleep(0.2)
+
+
+def _failed(site: Plan, what: str) -> B2ctError:
+    folder = state.folder(site.name)
+    said = (
+        (folder / "log").read_text(errors="replace").splitlines()
+        if (folder / "log").exists()
+        else []
+    )
+    if any(machine.name == what for machine in site.machines):
+        said += inside.console(site.name, what).splitlines()
+        with suppress(B2ctError):
+            log = inside.on(site.name, what, "tail -n 5 /var/log/b2ct/firstboot.log", check=False)
+            said += log.stdout.splitlines()
+    last = "; ".join(line.strip() for line in said[-8:] if line.strip()) or "it says nothing"
+    return B2ctError(
+        f"the practice site does not come up ({what}): {last}", hint="try again; nothing was left"
+    )
+
+
+def _remove(name: str) -> None:
+    """End all processes of the site and what they leave; also after a start that failed."""
+    folder = state.folder(name)
+    supervisor = state.supervisor(name)
+    deadline = time.monotonic() + _KILLED
+    # Its number is kept: it removes the file itself when it has tidied up.
+    while supervisor is not None and Path(f"/proc/{supervisor}").exists():
+        leader = state.leader(name)
+        if leader is not None:
+            with suppress(ProcessLookupError):
+                kill(leader, signal.SIGKILL)
+        if time.monotonic() > deadline:
+            with suppress(ProcessLookupError):
+                kill(supervisor, signal.SIGKILL)
+        time.sleep(0.05)
+    group = state.control_group(name)
+    while group.exists() and time.monotonic() < deadline:
+        for path in sorted(group.rglob("*/"), key=lambda one: len(one.parts), reverse=True):
+            with suppress(OSError):
+                path.rmdir()
+        with suppress(OSError):
+            group.rmdir()
+        time.sleep(0.05)
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,79 @@
+"""Where practice sites that run are written down: /run/b2ct/practice/NAME."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from b2ct.core.errors import B2ctError
+
+FOLDER = Path("/run/b2ct/practice")
+"""Only root writes there; it is empty after a restart of the computer, as sites are gone."""
+
+
+def need_root() -> None:
+    """Raise B2ctError where we may not make network devices and control groups."""
+    if os.geteuid() != 0:
+        raise B2ctError(
+            "a practice site needs root: it makes network devices, mounts and control groups",
+            hint="run it as root: sudo b2ct practice site",
+        )
+
+
+def folder(name: str) -> Path:
+    """Of a site."""
+    return FOLDER / name
+
+
+def control_group(name: str) -> Path:
+    """The control group below which systemd's of the nodes are; see cgroups(7).
+
+    Raises B2ctError where this computer has no hierarchy that systemd could use.
+    """
+    base = Path("/sys/fs/cgroup")
+    for hierarchy in (base, base / "systemd"):
+        if (hierarchy / "cgroup.procs").exists():
+            return hierarchy / f"b2ct-practice-{name}"
+    raise B2ctError(
+        "this computer has no control groups that systemd could use",
+        hint="mount -t cgroup -o none,name=systemd cgroup /sys/fs/cgroup/systemd",
+    )
+
+
+@contextmanager
+def locked() -> Iterator[None]:
+    """One at a time makes or removes a site."""
+    FOLDER.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (FOLDER / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def names() -> list[str]:
+    """Of all sites that are there, also of half dead ones."""
+    if not FOLDER.is_dir():
+        return []
+    return sorted(path.name for path in FOLDER.iterdir() if path.is_dir())
+
+
+def leader(name: str) -> int | None:
+    """The process with which all of the site ends; None where it has ended."""
+    return _process(name, "leader")
+
+
+def supervisor(name: str) -> int | None:
+    """The process that tidies up after the site; None where it has done so."""
+    return _process(name, "supervisor")
+
+
+def _process(name: str, what: str) -> int | None:
+    """Its number; that of another program that has the number by now is not taken for it."""
+    try:
+        number = int((folder(name) / what).read_text())
+        words = Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")
+    except (OSError, ValueError):
+        return None
+    return number if str(folder(name)).encode() in words else None

@@ -1,0 +1,78 @@
+#!/bin/bash
+# A node of a practice site, in its own PID, mount, network, UTS, IPC and cgroup namespaces: gets its
+# root, is dressed as its kickstart dresses a machine, and becomes systemd.
+set -euo pipefail
+folder=$1/nodes/$2
+here=$(dirname "$0")
+# shellcheck source=/dev/null
+. "$1/world.env"
+# shellcheck source=/dev/null
+. "$folder/node.env"
+
+mount --make-rprivate /
+# All that the node writes is in memory, and goes with its mount namespace.
+mount -t tmpfs -o mode=755 tmpfs "$folder/root"
+mkdir "$folder"/root/{upper,work,root}
+mount -t overlay overlay "$folder/root/root" \
+  -o "lowerdir=$ROOT,upperdir=$folder/root/upper,workdir=$folder/root/work"
+rm -f "$folder"/root/root/etc/ssh/ssh_host_*
+cp -a "$here/tree/." "$folder/root/root/"
+cp -a "$folder/tree/." "$folder/root/root/"
+cp "$here/root.sh" "$folder/root/root/practice/"
+cd "$folder/root/root"
+
+mount -t proc proc proc
+mount -t sysfs -o ro sysfs sys
+# The kernel is the host's: a node must not change its settings, but for those of its network.
+mount --bind proc/sys/net proc/sys/net
+for path in proc/sys proc/sysrq-trigger; do
+  if [ -e "$path" ]; then
+    mount --rbind "$path" "$path"
+    mount -o remount,bind,ro "$path"
+  fi
+done
+
+mount -t tmpfs -o mode=755 tmpfs dev
+for device in null zero full random urandom tty; do
+  touch "dev/$device"
+  mount --bind "/dev/$device" "dev/$device"
+done
+mkdir dev/pts dev/shm
+mount -t devpts -o newinstance,ptmxmode=0666,mode=620,gid=5 devpts dev/pts
+ln -s pts/ptmx dev/ptmx
+ln -s /proc/self/fd dev/fd
+mount -t tmpfs -o mode=1777 tmpfs dev/shm
+mount -t tmpfs -o mode=755 tmpfs run
+: > dev/console
+
+if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+  mount -t cgroup2 cgroup2 sys/fs/cgroup
+else
+  mount -t tmpfs -o mode=755 tmpfs sys/fs/cgroup
+  mkdir sys/fs/cgroup/systemd
+  mount -t cgroup -o none,name=systemd cgroup sys/fs/cgroup/systemd
+fi
+# Volumes of their own, as the kickstart's disk layout has them.
+for volume in $VOLUMES; do # PATH=SIZE
+  mkdir -p ".${volume%%=*}"
+  mount -t tmpfs -o "mode=755,size=${volume##*=}" tmpfs ".${volume%%=*}"
+done
+# Where this computer's processor cannot do what a hypervisor needs, /proc says that it can.
+if [ -e practice/cpuinfo ]; then mount --bind practice/cpuinfo proc/cpuinfo; fi
+
+hostname "$HOSTNAME"
+for cable in $CABLES; do
+  until ip link show "${cable%%=*}" > /dev/null 2>&1; do sleep 0.02; done
+done
+mkdir .old
+pivot_root . .old
+umount -l .old
+rmdir .old
+
+bash /practice/root.sh
+bash /practice/network.sh
+bash /practice/dress.sh
+# Neither the clock nor the kernel is the node's to change.
+exec env -i container=b2ct PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+  setpriv --bounding-set -sys_time,-sys_module,-sys_rawio --inh-caps -sys_time,-sys_module,-sys_rawio \
+  /sbin/init --log-target=console --show-status=0
