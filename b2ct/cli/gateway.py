@@ -29,7 +29,9 @@ from b2ct.core.console import note
     metavar="FILE",
     help="Keep the audit log here (default: standard output).",
 )
-@click.option("--check", is_flag=True, help="Say what would be served, prove it, and end.")
+@click.option(
+    "--check", "--dry-run", "check", is_flag=True, help="Say what would be served, and end."
+)
 def gateway(  # noqa: PLR0917 - click names them
     config: Path | None,
     listen: str | None,
@@ -46,10 +48,13 @@ def gateway(  # noqa: PLR0917 - click names them
     VMs. DIRAC's own OpenNebula driver and VMDIRAC work through it; everything else is refused.
     It runs until SIGTERM; SIGHUP reads the certificate again.
 
+    On a control node that B2CT installed it is the service b2ct-gateway (`gateway:` of site.yaml).
+
     \b
     Examples:
       b2ct gateway --config /etc/b2ct/gateway.yaml --check
       b2ct gateway --user dirac --cert host.pem --key host.key
+      b2ct gateway --user dirac --listen 127.0.0.1:2635       behind a TLS server of your own
     """
     from b2ct.gateway import run
     from b2ct.gateway.settings import settings

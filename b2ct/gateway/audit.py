@@ -43,7 +43,25 @@ class Audit:
         try:
             self._open()
         except OSError as err:
-            raise explain(err, f"write the audit log {self._path}") from None
+            said = explain(err, f"write the audit log {self._path}")
+            raise B2ctError(
+                said.message,
+                hint="name another file with --audit, or give its folder to this user",
+            ) from None
+
+    def check(self) -> None:
+        """That it could be written; nothing is made. Raises B2ctError."""
+        if self._path is None:
+            return
+        there = self._path if self._path.exists() else self._path.parent
+        if self._path.exists() and not self._path.is_file():
+            raise self._no_file()
+        if not os.access(there, os.W_OK):
+            reason = "permission denied" if there.exists() else "there is no such folder"
+            raise B2ctError(
+                f"cannot write the audit log {self._path}: {reason}",
+                hint=f"make {self._path.parent}, and give it to the user who runs the gateway",
+            )
 
     def close(self) -> None:
         """Everything is on disk."""
@@ -81,10 +99,13 @@ class Audit:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
             os.close(handle)
-            raise B2ctError(
-                f"the audit log {self._path} is no file", hint="name a file, or leave --audit out"
-            )
+            raise self._no_file()
         self._handle, self._length = handle, status.st_size
+
+    def _no_file(self) -> B2ctError:
+        return B2ctError(
+            f"the audit log {self._path} is no file", hint="name a file, or leave --audit out"
+        )
 
     def _write(self, line: bytes) -> None:
         if self._path is None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,8 +43,22 @@ class Filter:
         self._adapt = adapt
         self._turn = asyncio.Semaphore(calls)
 
-    async def carry_out(self, body: bytes) -> Outcome:
-        """The outcome of a request's body. Raises nothing for what a client can send."""
+    @asynccontextmanager
+    async def carried_out(self, body: bytes) -> AsyncIterator[Outcome]:
+        """The outcome of a request's body; the block is for sending it.
+
+        As many blocks as there are calls to oned at once: answers of others that nobody takes
+        would be held in memory. Raises nothing for what a client can send.
+        """
+        found = self._allowed(body)
+        if isinstance(found, Outcome):
+            yield found
+            return
+        async with self._turn:
+            yield await self._done(found)
+
+    def _allowed(self, body: bytes) -> Call | Outcome:
+        """The call, if it may be sent; else the refusal."""
         try:
             request = message.parse(body)
         except Malformed as err:
@@ -50,24 +66,25 @@ class Filter:
             return Outcome(Fault(err.code, f"Refused: {err.why}."), why, True, True)
         # Only a method that is known is written down: anything else a client may have invented.
         known = request.method in policy.METHODS
-        record: dict[str, Any] = {"method": request.method if known else "other"}
         try:
-            call = policy.check(request, self._user)
+            return policy.check(request, self._user)
         except Refusal as err:
-            record |= {"verdict": "refused", "why": err.why}
+            method = request.method if known else "other"
+            record = {"method": method, "verdict": "refused", "why": err.why}
             return Outcome(_refused(request.method, known, err), record, suspicious=True)
+
+    async def _done(self, call: Call) -> Outcome:
+        record: dict[str, Any] = {"method": call.method}
         record |= {"id": call.target} if call.target is not None else {}
         record |= {"vm": call.name} if call.name else {}
         try:
-            async with self._turn:
-                answer = await self._sent(call)
+            return _outcome(await self._sent(call), record)
         except Refusal as err:
             record |= {"verdict": "refused", "why": err.why}
             return Outcome(_refused(call.method, True, err), record)
         except AwayError as err:
             record |= {"verdict": "failed", "why": err.why, "sent": err.sent}
             return Outcome(_away(call.method, err), record)
-        return _outcome(answer, record)
 
     async def _sent(self, call: Call) -> Answer:
         if call.method == policy.INSTANTIATE:

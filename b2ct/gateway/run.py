@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from b2ct.core.errors import B2ctError
-from b2ct.gateway import tls
+from b2ct.gateway import systemd, tls
 from b2ct.gateway.audit import Audit
 from b2ct.gateway.errors import AUTHENTICATION
 from b2ct.gateway.message import Failure, Fault
@@ -20,6 +20,7 @@ from b2ct.gateway.upstream import AwayError, Oned
 
 SOON = 21
 """Days before its end at which a certificate is warned about."""
+DAY = 86400
 
 Notice = Callable[[str], None]
 
@@ -50,26 +51,23 @@ def serve(settings: Settings, notice: Notice) -> None:
 
 
 def check(settings: Settings) -> list[str]:
-    """What a gateway of these settings would be: lines for a person. Raises B2ctError."""
+    """What a gateway of these settings would be: lines for a person. Nothing is made or served.
+
+    Raises B2ctError with the first thing for which it could not be.
+    """
     lines = [f"listen       {settings.listen}", f"user         {settings.user}"]
     if settings.certificate is None:
         lines.append("TLS          none: only programs of this machine can reach it")
     else:
         context_of(settings)
-        left = tls.days_left(Path(settings.certificate))
-        if left <= 0:
-            raise B2ctError(
-                f"the certificate {settings.certificate} has expired",
-                hint="renew it; `systemctl reload b2ct-gateway` takes the new one",
-            )
-        soon = " (renew it soon)" if left < SOON else ""
-        lines.append(f"certificate  {settings.certificate}, {left:.0f} days left{soon}")
-    audit = _audit(settings, lambda _text: None)
-    audit.open()
-    audit.close()
+        found = tls.inspect(Path(settings.certificate))
+        soon = ": renew it soon" if found.days < SOON else ""
+        names = ", ".join(found.names) or "no name: DIRAC will refuse it"
+        lines.append(f"certificate  {settings.certificate} ({found.days:.0f} days left{soon})")
+        lines.append(f"             for {names}")
+    _audit(settings, lambda _text: None).check()
     lines.append(f"audit log    {settings.audit or 'standard output'}")
-    found = asyncio.run(_oned_there(settings))
-    lines.append(f"OpenNebula   {settings.oned}: {found}")
+    lines.append(f"OpenNebula   {settings.oned}: {asyncio.run(_oned_there(settings))}")
     peers = ", ".join(settings.peers) or "everybody whom the firewall lets through"
     lines.append(f"peers        {peers}")
     return lines
@@ -111,10 +109,27 @@ async def _serve(
     notice(f"listening on {settings.listen.rpartition(':')[0]}:{gateway.port}")
     if not await gateway.oned.reachable():
         notice(f"{settings.oned} does not answer yet")
+    reminder = asyncio.create_task(_remind(settings, notice))
+    systemd.tell("READY=1")
     await end.wait()
+    systemd.tell("STOPPING=1")
+    reminder.cancel()
     notice("ending: calls under way have their time")
     await gateway.stop()
     audit.write({"event": "ended"})
+
+
+async def _remind(settings: Settings, notice: Notice) -> None:
+    """Once a day, of a certificate that ends soon."""
+    while settings.certificate:
+        try:
+            found = tls.inspect(Path(settings.certificate))
+        except B2ctError as err:
+            notice(f"{err.message} ({err.hint})")
+        else:
+            if found.days < SOON:
+                notice(f"the certificate {settings.certificate} ends in {found.days:.0f} days")
+        await asyncio.sleep(DAY)
 
 
 def _renew(gateway: Gateway, settings: Settings, notice: Notice) -> None:

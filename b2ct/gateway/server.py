@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import ipaddress
 import json
 import socket
@@ -19,7 +20,7 @@ from b2ct.gateway.calls import Filter
 from b2ct.gateway.errors import INTERNAL
 from b2ct.gateway.http import BadRequest, Head
 from b2ct.gateway.limits import Budget, Places, Rate, peer_of
-from b2ct.gateway.message import Failure
+from b2ct.gateway.message import Answer, Failure
 from b2ct.gateway.settings import Settings, address
 from b2ct.gateway.upstream import Oned
 
@@ -31,6 +32,12 @@ SUSPICIOUS = 5.0
 """Calls that one costs which DIRAC would not send: passwords cannot be guessed at speed."""
 HEALTH_AGE = 5.0
 """Seconds for which an answer of /health about oned holds."""
+
+_LISTEN = {
+    errno.EADDRINUSE: "does another gateway run already (`ss -ltnp`)? --listen names another port",
+    errno.EADDRNOTAVAIL: "this machine does not have that address: `ip addr` shows those it has",
+    errno.EACCES: "ports below 1024 are for root: --listen names another one",
+}
 
 Notice = Callable[[str], None]
 
@@ -90,7 +97,7 @@ class Gateway:
             listener.close()
             raise B2ctError(
                 f"cannot listen on {self.settings.listen}: {(err.strerror or str(err)).lower()}",
-                hint="does another gateway run already? `--listen` names another address",
+                hint=_LISTEN.get(err.errno or 0, "--listen names another address"),
             ) from None
         listener.setblocking(False)
         self._socket = listener
@@ -223,22 +230,18 @@ class Gateway:
         if not self._bodies.take(length):
             raise BadRequest(503, "too many requests at once: try again later")
         task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a connection is a task
         try:
             try:
                 async with asyncio.timeout(self.limits.body_time):
                     body = await reader.readexactly(length)
             except TimeoutError:
                 raise BadRequest(408, "the body did not come in time") from None
-            if task is not None:
-                self._tasks[task] = True
-            answer, close = await self._called(body, host, peer)
+            self._tasks[task] = True
+            return await self._call(body, writer, host, peer, last)
         finally:
-            self._bodies.give(length)
-        close = close or last or self._closing
-        await self._send(writer, http.response(200, answer, close=close))
-        if task is not None:
             self._tasks[task] = False
-        return not close
+            self._bodies.give(length)
 
     def _checked(self, head: Head) -> int:
         """The length of the body of what may be a call. Raises BadRequest."""
@@ -262,20 +265,27 @@ class Gateway:
             self.counts["slowed-down"] += 1
             await asyncio.sleep(wait)
 
-    async def _called(self, body: bytes, host: str, peer: str) -> tuple[bytes, bool]:
-        """The answer to a body, and whether the connection is to be closed."""
+    async def _call(
+        self, body: bytes, writer: asyncio.StreamWriter, host: str, peer: str, last: bool
+    ) -> bool:  # fmt: skip
+        """Carry out a call and send its answer; whether the connection goes on."""
         start = time.monotonic()
         if not self._audit.ready():
             self.counts["refused"] += 1
             failure = Failure("The gateway cannot write its audit log: nothing is done.", INTERNAL)
-            return message.answer(failure), False
-        outcome = await self._filter.carry_out(body)
-        if outcome.suspicious:
-            self._rate.punish(peer, time.monotonic(), SUSPICIOUS - 1)
-        self.counts[str(outcome.record["verdict"])] += 1
-        milliseconds = round((time.monotonic() - start) * 1000, 1)
-        self._audit.write({"peer": host, **outcome.record, "ms": milliseconds})
-        return message.answer(outcome.answer), outcome.close
+            return await self._answer(failure, writer, close=last)
+        async with self._filter.carried_out(body) as outcome:
+            if outcome.suspicious:
+                self._rate.punish(peer, time.monotonic(), SUSPICIOUS - 1)
+            self.counts[str(outcome.record["verdict"])] += 1
+            milliseconds = round((time.monotonic() - start) * 1000, 1)
+            self._audit.write({"peer": host, **outcome.record, "ms": milliseconds})
+            return await self._answer(outcome.answer, writer, close=outcome.close or last)
+
+    async def _answer(self, answer: Answer, writer: asyncio.StreamWriter, *, close: bool) -> bool:
+        close = close or self._closing
+        await self._send(writer, http.response(200, message.answer(answer), close=close))
+        return not close
 
     def _bad(self, host: str, peer: str, status: int) -> None:
         """What is no call is written down too, unless the peer sends more than it may."""

@@ -17,9 +17,8 @@ from b2ct.document.kind import Kind
 from b2ct.document.model import Model
 from b2ct.document.types import AbsolutePath, Line
 from b2ct.opennebula import endpoint, text
+from b2ct.site.gateway import PORT
 
-PORT = 2635
-"""2633 is oned's, 2634 its gRPC from OpenNebula 7.2 on."""
 ADMINISTRATORS = ("oneadmin", "serveradmin")
 
 
@@ -80,7 +79,7 @@ class Limits(Model):
     )
     body: int = Field(512 * 1024, ge=1024, le=1 << 24, description="Bytes of a request.")
     bodies: int = Field(16 << 20, ge=1024, le=1 << 30, description="Bytes of all requests at once.")
-    answer: int = Field(32 << 20, ge=1024, le=1 << 30, description="Bytes of an answer of oned.")
+    answer: int = Field(16 << 20, ge=1024, le=1 << 30, description="Bytes of an answer of oned.")
     calls: int = Field(8, ge=1, le=256, description="Calls to oned at once.")
     handshake_time: float = Field(10, gt=0, le=300, description="Seconds for TLS.")
     head_time: float = Field(10, gt=0, le=300, description="Seconds for the head of a request.")

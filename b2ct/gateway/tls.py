@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import ssl
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from b2ct.core.errors import B2ctError
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """Of TLS 1.2; 1.3 has none but good ones. The `intermediate` ones of Mozilla's server-side TLS,
@@ -21,6 +26,7 @@ def server(certificate: Path, key: Path) -> ssl.SSLContext:
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
     context.num_tickets = 0  # a connection serves many calls: nothing is kept for later ones
     _load(context, certificate, key)
+    inspect(certificate)
     return context
 
 
@@ -30,10 +36,7 @@ def _load(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
         try:
             path.open("rb").close()
         except OSError as err:
-            raise B2ctError(
-                f"cannot read the {what} {path}: {(err.strerror or str(err)).lower()}",
-                hint="the user who runs the gateway must be able to read it",
-            ) from None
+            raise _unreadable(path, what, err) from None
     mode = key.stat().st_mode & 0o777
     if mode & 0o007:
         raise B2ctError(
@@ -51,15 +54,59 @@ def _load(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
         ) from None
 
 
-def days_left(certificate: Path) -> float:
-    """Days until the certificate ends. Raises B2ctError for a file that is none."""
+@dataclass(frozen=True)
+class Certificate:
+    """What a certificate says of itself."""
+
+    names: tuple[str, ...]
+    """DNS names and addresses that it is for: one of them is what DIRAC calls this server."""
+    days: float
+    """Until it ends; negative: it has ended."""
+
+
+def inspect(path: Path) -> Certificate:
+    """The first certificate of a PEM file. Raises B2ctError for a file that holds none in force."""
+    from cryptography import x509  # a quarter of a second to import
+
     try:
-        # The only reader of certificates in the standard library; its tests use it.
-        decode = ssl._ssl._test_decode_cert  # type: ignore[attr-defined]
-        end = ssl.cert_time_to_seconds(decode(str(certificate))["notAfter"])
-    except (ssl.SSLError, OSError, KeyError, ValueError) as err:
-        raise B2ctError(f"{certificate} is no certificate: {err}") from None
-    return (end - datetime.now(UTC).timestamp()) / 86400
+        found = x509.load_pem_x509_certificates(path.read_bytes())[0]
+        names = _names(found)
+    except OSError as err:
+        raise _unreadable(path, "certificate", err) from None
+    except ValueError:
+        raise B2ctError(
+            f"{path} is no certificate", hint="it is PEM: `openssl x509 -in FILE -noout -text`"
+        ) from None
+    now = datetime.now(UTC)
+    if found.not_valid_after_utc <= now:
+        raise B2ctError(
+            f"the certificate {path} has expired on {found.not_valid_after_utc:%Y-%m-%d}",
+            hint="renew it, then `systemctl restart b2ct-gateway`",
+        )
+    if found.not_valid_before_utc > now:
+        raise B2ctError(
+            f"the certificate {path} is not valid before {found.not_valid_before_utc:%Y-%m-%d}",
+            hint="is the clock right? `timedatectl`",
+        )
+    return Certificate(names, (found.not_valid_after_utc - now).total_seconds() / 86400)
+
+
+def _names(found: x509.Certificate) -> tuple[str, ...]:
+    from cryptography import x509
+
+    try:
+        extension = found.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return ()
+    dns = extension.value.get_values_for_type(x509.DNSName)
+    return (*dns, *map(str, extension.value.get_values_for_type(x509.IPAddress)))
+
+
+def _unreadable(path: Path, what: str, err: OSError) -> B2ctError:
+    return B2ctError(
+        f"cannot read the {what} {path}: {(err.strerror or str(err)).lower()}",
+        hint="put it there, readable for the user who runs the gateway (docs/gateway.md)",
+    )
 
 
 def client(ca: Path | None) -> ssl.SSLContext:
@@ -67,7 +114,11 @@ def client(ca: Path | None) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=str(ca) if ca else None)
     except (ssl.SSLError, OSError) as err:
-        raise B2ctError(f"{ca} holds no CA certificates: {err}") from None
+        reason = getattr(err, "strerror", None) or "it is not PEM"
+        raise B2ctError(
+            f"cannot read CA certificates from {ca}: {reason.lower()}",
+            hint="name a PEM file with the authority of oned's certificate",
+        ) from None
 
 
 def _no_password() -> str:

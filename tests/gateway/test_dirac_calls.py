@@ -41,11 +41,8 @@ def done(answer: list[Any]) -> Any:
 def parts(context: dict[str, str]) -> list[str]:
     """The parts of a VM's user data, decoded."""
     message = message_from_bytes(base64.b64decode(context["USERDATA"]))
-    return [
-        str(part.get_payload(decode=True), "utf-8")
-        for part in message.walk()
-        if not part.is_multipart()
-    ]
+    found = [part.get_payload(decode=True) for part in message.walk() if not part.is_multipart()]
+    return [data.decode() for data in found if isinstance(data, bytes)]
 
 
 def assert_whole(context: dict[str, str]) -> None:
