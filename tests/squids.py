@@ -98,7 +98,10 @@ def running(text: str) -> Iterator[Proxy]:
         text = re.sub(r"(cache_dir .*) \d+ 16 256", r"\1 10 2 2", text)
         text = text.replace("cache_mem 128 MB", "cache_mem 8 MB")
         text += (
-            f"hosts_file {folder}/hosts\npid_filename {folder}/pid\npinger_enable off\n"
+            # No name server: some answer for every name, some for none.
+            f"hosts_file {folder}/hosts\ndns_nameservers 127.7.7.7\ndns_timeout 2 seconds\n"
+            "shutdown_lifetime 0 seconds\n"
+            f"dns_retransmit_interval 1 second\npid_filename {folder}/pid\npinger_enable off\n"
             f"access_log stdio:{folder}/access.log\ncache_log {folder}/cache.log\n"
         )
         config = folder / "squid.conf"

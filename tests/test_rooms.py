@@ -27,11 +27,12 @@ MAY_USE = {
     "image": {"site", "document", "context", "firmware"},
     "opennebula": {"site", "context", "image"},
     "dirac": {"site", "opennebula"},
-    "validate": {"site"},
+    "gateway": {"document", "site", "opennebula", "dirac"},
+    "validate": {"site", "opennebula", "context", "dirac", "squid"},
     "squid": {"site", "context"},
     "cli": {
         *("document", "site", "firmware", "kickstart", "media", "context", "image"),
-        *("opennebula", "dirac", "validate", "squid"),
+        *("opennebula", "dirac", "gateway", "validate", "squid"),
     },
 }
 

@@ -16,6 +16,8 @@ VERBS: Verbs = {
     "verify": ("image_verify", "verify", "Check an image against its manifest and signature."),
     "sign": ("image_verify", "sign", "Sign an image's manifest with an SSH key."),
     "test": ("image_test", "try_image", "Boot an image with a context, log in, and look."),
+    "versions": ("image_versions", "versions", "List an image's versions in OpenNebula."),
+    "rollback": ("image_versions", "rollback", "Let new VMs start from another version."),
 }
 
 
@@ -29,4 +31,5 @@ def image() -> None:
       b2ct image build debian-12-worker           debian-12-worker.qcow2, with its manifest
       b2ct image verify debian-12-worker.qcow2    is it what was built, and who signed it?
       b2ct image test debian-12-worker.qcow2      boot it as OpenNebula would, and look
+      b2ct image versions debian-12-worker        what OpenNebula has of it
     """

@@ -13,7 +13,8 @@ from b2ct.core.console import note
 from b2ct.core.errors import VerdictError
 
 if TYPE_CHECKING:
-    from b2ct.opennebula.instantiate import Started
+    from b2ct.opennebula.client import Client
+    from b2ct.opennebula.instantiate import Started, Wish
 
 
 @click.command()
@@ -57,13 +58,33 @@ def instantiate(
     wish = starting.Wish(template, count, name, wait, timeout)
     starting.names(wish)
     client = one.connect(url, auth_file, ca_file, one.site_of(site_file))
-    made = starting.run(client, wish, note, one.States())
+    made = _run(client, wish)
     if as_json:
         click.echo(json.dumps([vm.as_json() for vm in made], indent=2))
     else:
         for vm in made:
             click.echo(_line(vm))
     _enforce(made, count)
+
+
+def _run(client: Client, wish: Wish) -> tuple[Started, ...]:
+    from b2ct.opennebula import instantiate as starting
+
+    submitted: list[str] = []
+
+    def tell(text: str) -> None:
+        submitted.append(text)
+        note(text)
+
+    try:
+        return starting.run(client, wish, tell, one.States())
+    except KeyboardInterrupt:
+        if not submitted:
+            raise
+        raise one.StoppedError(
+            f"interrupted; {len(submitted)} of {wish.count} VMs are submitted, and go on",
+            hint="`onevm list` shows them, `onevm terminate ID` ends one",
+        ) from None
 
 
 def _line(started: Started) -> str:

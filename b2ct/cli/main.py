@@ -23,10 +23,22 @@ VERBS: Verbs = {
     "boot": ("boot", "boot", "Boot an image in QEMU and prove which kickstart it finds."),
     "practice": ("practice", "practice", "Build a small practice installer ISO from this host."),
     "context": ("context", "context", "Show what the VMs of a site are told when they start."),
+    "register-image": (
+        "register_image",
+        "register_image",
+        "Make an image file something that VMs start from.",
+    ),
+    "template": ("template", "template", "Write image and VM templates as files."),
+    "instantiate": ("instantiate", "instantiate", "Start VMs from a VM template."),
+    "plan": ("plan", "plan", "Say what `b2ct apply` would do to the cloud."),
+    "apply": ("plan", "apply", "Make the cloud what site.yaml says."),
+    "drain": ("drain", "drain", "Take a hypervisor out of service."),
+    "status": ("status", "status", "Show hosts, VMs, images and datastores, and what is wrong."),
     "dirac": ("dirac", "dirac", "Attach the site to a DIRAC server, and test that."),
     "gateway": ("gateway", "gateway", "Let a DIRAC server without our driver fill the cloud."),
     "reap": ("reap", "reap", "Terminate the unused VMs of DIRAC's user."),
     "squid": ("squid", "squid", "Check the squids through which VMs get their software."),
+    "validate": ("validate", "validate", "Prove that the site works, node by node and as a whole."),
     "doctor": ("doctor", "doctor", "Say which host tools are missing and how to install them."),
 }
 

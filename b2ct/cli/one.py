@@ -10,6 +10,7 @@ import click
 
 from b2ct.cli import options
 from b2ct.core.console import note
+from b2ct.core.errors import EXIT_INTERRUPTED, B2ctError
 
 if TYPE_CHECKING:
     from b2ct.cli.options import ChosenSite
@@ -89,6 +90,12 @@ def connect(
     from b2ct.opennebula.client import Client
 
     return Client(where)
+
+
+class StoppedError(B2ctError):
+    """Ctrl-C where something stays that the user should know of."""
+
+    exit_code = EXIT_INTERRUPTED
 
 
 class States:

@@ -1,4 +1,4 @@
-"""`b2ct practice`: what to practise with, offline: an installer ISO, package repositories."""
+"""`b2ct practice`: what to practise with, offline: an installer ISO, repositories, a site."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ VERBS: Verbs = {
         "packages",
         "Make package repositories to rehearse image builds with.",
     ),
+    "site": ("practice_site", "site", "Make a site of real nodes on this computer."),
 }
 
 
@@ -22,7 +23,7 @@ VERBS: Verbs = {
     cls=LazyGroup,
     verbs=VERBS,
     invoke_without_command=True,
-    subcommand_metavar="[packages ...]",
+    subcommand_metavar="[packages|site ...]",
 )
 @click.option(
     "--layout",

@@ -48,7 +48,9 @@ FILE = click.Path(path_type=Path)
 @click.option("--require-signature", is_flag=True, help="Refuse an image without a signature.")
 @click.option("--unverified", is_flag=True, help="Take an image that has no manifest.")
 @click.option("--wait/--no-wait", default=True, help="Until VMs can start from it (the default).")
-@click.option("--timeout", default=1800, type=click.IntRange(1), metavar="SECONDS", help="Of that.")
+@click.option(
+    "--timeout", default=1800, type=click.IntRange(1), metavar="SECONDS", help="For that (1800)."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
 def register_image(**said: Any) -> None:
@@ -124,8 +126,10 @@ class _Registration:
         try:
             done = register.run(self.one, self.request, listener)
         except KeyboardInterrupt:
-            note("note: the same command, run again, goes on where this one was interrupted")
-            raise
+            raise one.StoppedError(
+                "interrupted; what was done until then stays",
+                hint="run the same command again: it goes on where this one was stopped",
+            ) from None
         if self.said["as_json"]:
             click.echo(json.dumps(done.as_json(), indent=2))
         else:

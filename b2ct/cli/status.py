@@ -67,7 +67,7 @@ def status(
 def _look(client: Client) -> Status:
     from b2ct.opennebula import status as looking
 
-    return looking.read(client, time.time())
+    return looking.read(client)
 
 
 def _text(seen: Status, *, as_json: bool, indent: int | None = 2) -> str:

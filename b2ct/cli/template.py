@@ -36,7 +36,13 @@ def template() -> None:
 
 @click.command()
 @click.argument("worker", required=False)
-@options.site
+@click.option(
+    "--site",
+    "site_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The site file. Left out: site.yaml here.",
+)
 @click.option(
     "-o",
     "--output",

@@ -152,6 +152,62 @@ def stream(
         raise CommandError(done, hint=hint)
 
 
+@dataclass(frozen=True)
+class Bounded:
+    """What a process printed, as far as it was kept; `cut`: there was more."""
+
+    code: int
+    stdout: bytes
+    stderr: bytes
+    cut: bool
+
+
+def bounded(argv: Sequence[str | Path], *, timeout: float, largest: int) -> Bounded:
+    """Run a process and keep at most `largest` bytes of each of its streams.
+
+    It leads a group of its own, which is killed when `timeout` seconds are over; what it leaves in
+    the background with its output open is not waited for. Raises DeadlineError, and B2ctError when
+    the tool is missing.
+    """
+    words = [need_tool(str(argv[0])), *map(str, argv[1:])]
+    process = subprocess.Popen(
+        words,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "LC_ALL": "C"},
+        start_new_session=True,
+    )
+    kept = (bytearray(), bytearray())
+    cut = False
+    end = time.monotonic() + timeout
+    try:
+        with selectors.DefaultSelector() as selector:
+            for number, pipe in enumerate((process.stdout, process.stderr)):
+                assert pipe is not None  # noqa: S101 - asked for above
+                selector.register(pipe, selectors.EVENT_READ, number)
+            while selector.get_map() and time.monotonic() < end:
+                # Looks now and then whether the process itself is still there.
+                ready = selector.select(min(max(end - time.monotonic(), 0), 0.25))
+                for key, _ in ready:
+                    data = os.read(key.fd, 1 << 16)
+                    room = largest - len(kept[key.data])
+                    kept[key.data].extend(data[:room])
+                    cut = cut or len(data) > room
+                    if not data:
+                        selector.unregister(key.fileobj)
+                if not ready and process.poll() is not None:
+                    break
+        process.wait(max(end - time.monotonic(), 0.01))
+    except subprocess.TimeoutExpired:
+        raise DeadlineError(f"{argv[0]} did not end within {timeout:g} s") from None
+    finally:
+        _kill_group(process)
+        if process.stderr is not None:
+            process.stderr.close()
+    return Bounded(process.returncode, bytes(kept[0]), bytes(kept[1]), cut)
+
+
 class Background:
     """A process that runs beside us; `log` holds what it printed."""
 

@@ -1,6 +1,7 @@
 """What of this cloud can be tested from the DIRAC server, as DIRAC's user, with a remedy for each.
 
-Nothing is changed: no VM is started.
+Nothing is changed: no VM is started. The right to start one is tested by asking for a VM with a
+disk that cannot exist: the server looks at rights and quotas before it looks for the disk.
 """
 
 from __future__ import annotations
@@ -12,10 +13,17 @@ from typing import TYPE_CHECKING
 from b2ct.core.errors import B2ctError
 from b2ct.dirac import instance
 from b2ct.opennebula import text
-from b2ct.opennebula.faults import AuthenticationError, OneError
+from b2ct.opennebula.faults import (
+    AuthenticationError,
+    AuthorizationError,
+    OneError,
+    QuotaError,
+    RefusedError,
+)
 from b2ct.opennebula.kind import ALL
 from b2ct.opennebula.objects import Image, Template, User, VirtualNetwork
 from b2ct.opennebula.quotas import Limit
+from b2ct.opennebula.text import Attributes
 
 if TYPE_CHECKING:
     from b2ct.opennebula.client import Client
@@ -23,6 +31,8 @@ if TYPE_CHECKING:
 OK, WARNING, FAILED, SKIPPED = "ok", "warning", "failed", "skipped"
 PREFIX = "VMDIRAC3_"
 """Names of VMs that DIRAC's CloudComputingElement makes."""
+NO_IMAGE = {"IMAGE_ID": str(2**31 - 2)}
+"""Of a disk that no server has."""
 PILOT = "#!/bin/bash\n" + "# a pilot's script has some tens of kilobytes\n" * 400
 
 
@@ -38,7 +48,7 @@ class Check:
 
 def run(one: Client, templates: Sequence[str]) -> Iterator[Check]:
     """Every check, in order; those after a connection that fails are skipped."""
-    rest = ("credentials", "template", "image", "network", "context", "quota", "VMs")
+    rest = ("credentials", "template", "image", "network", "context", "rights", "quota", "VMs")
     reached = _reach(one)
     yield reached
     if reached.verdict == FAILED:
@@ -123,6 +133,7 @@ def _template(one: Client, me: User, name: str) -> Iterator[Check]:
     yield _image(found, images, me.name)
     yield from _networks(found, networks, me.name)
     yield _guarded("context", lambda: _context(found))
+    yield _guarded("rights", lambda: _rights(one, found))
 
 
 def _image(template: Template, images: Sequence[Image], user: str) -> Check:
@@ -183,6 +194,28 @@ def _context(template: Template) -> Check:
             "register the worker again: its VMs get neither the squid nor the idle rule",
         )  # fmt: skip
     return Check("context", OK, found)
+
+
+def _rights(one: Client, template: Template) -> Check:
+    """Whether this user may instantiate with attributes of its own, as the driver does."""
+    impossible = Attributes.of({"DISK": NO_IMAGE})
+    try:
+        made = one.templates.instantiate(
+            template.id, name="b2ct-check", hold=True, extra=impossible
+        )
+    except QuotaError:
+        pass  # told by itself; rights were looked at before
+    except AuthorizationError as err:
+        return Check(
+            "rights", FAILED, err.message,
+            "`b2ct apply` gives DIRAC's user the rights to use the network with its security group "
+            "and to start VMs with a context of their own (CREATE TEMPLATE)",
+        )  # fmt: skip
+    except RefusedError:
+        pass  # it looked for the disk
+    else:
+        one.vms.terminate(made, hard=True)
+    return Check("rights", OK, f"VMs can be started from {template.name}")
 
 
 def _quota(me: User) -> Check:

@@ -9,6 +9,7 @@ All methods raise OneError and its kinds (faults.py), and TextError before anyth
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import cached_property
 
@@ -64,6 +65,11 @@ class Client:
     def me(self) -> User:
         """Who this client is; asked once."""
         return self.users.me()
+
+    @property
+    def now(self) -> float:
+        """The server's time by its last answer, seconds since 1970: a laptop's may be wrong."""
+        return time.time() + self.transport.ahead
 
     @property
     def calls(self) -> int:

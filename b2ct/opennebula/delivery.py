@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -48,9 +49,17 @@ class Server:
         """Its name in known_hosts, sshd(8) "SSH_KNOWN_HOSTS FILE FORMAT"."""
         return self.host if self.port == 22 else f"[{self.host}]:{self.port}"
 
+    @property
+    def ssh(self) -> str:
+        """The command line of ssh(1) that leads there."""
+        port = "" if self.port == 22 else f"-p {self.port} "
+        key = "" if self.identity is None else f"-i {shlex.quote(str(self.identity))} "
+        return f"ssh {port}{key}{self.user}@{self.host}"
+
     def __str__(self) -> str:
-        """`root@one.example.org`, as ssh(1) takes it."""
-        return f"{self.user}@{self.known_as}"
+        """`root@one.example.org`, as --ssh takes it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.user}@{host}" + ("" if self.port == 22 else f":{self.port}")
 
 
 @dataclass(frozen=True)

@@ -277,7 +277,8 @@ def _rules(site: Site) -> Iterator[WantedRule]:
     dirac = site.cloud.dirac
     if not dirac:
         return
-    yield WantedRule(dirac.user, "VM", "CREATE")
+    # A template that is instantiated with attributes besides its own counts as a new one.
+    yield WantedRule(dirac.user, "VM+TEMPLATE", "CREATE")
     # Of the administrators' own, so that a new version of an image needs no new rule.
     yield WantedRule(dirac.user, "IMAGE+TEMPLATE", "USE", ("group", ADMINISTRATORS))
     used = {n for w in site.described_workers.values() for n in site.networks_of(w)}

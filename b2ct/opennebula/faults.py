@@ -176,13 +176,16 @@ IMAGE_ERRORS: tuple[tuple[str, str], ...] = (
 """What an image's ERROR says, and what helps."""
 
 
+AGAIN = "; then delete the image and register it again (enabling it gives an empty disk)"
+"""How every remedy for an image in ERROR ends."""
+
+
 def image_remedy(reason: str) -> str:
     """What helps against the reason for which an image is in ERROR."""
-    again = "; then delete the image and register it again (enabling it gives an empty disk)"
     for pattern, remedy in IMAGE_ERRORS:
         if re.search(pattern, reason, re.I):
-            return remedy + again
-    return "see /var/log/one/oned.log on the front-end" + again
+            return remedy + AGAIN
+    return "see /var/log/one/oned.log on the front-end" + AGAIN
 
 
 def reason(text: str, secrets: Iterable[str] = ()) -> str:

@@ -5,21 +5,24 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from b2ct.core.errors import B2ctError
-from b2ct.opennebula import text
+from b2ct.opennebula import labels, text
 from b2ct.opennebula.faults import (
     OneError,
     StuckError,
     UncertainError,
+    UnknownNameError,
     VmFailedError,
     reason,
 )
 from b2ct.opennebula.kind import ALL
-from b2ct.opennebula.objects import Host, Template, Vm
+from b2ct.opennebula.objects import Datastore, Host, Template, Vm
+from b2ct.opennebula.states import DatastoreType
+from b2ct.opennebula.text import Vector
 
 if TYPE_CHECKING:
     from b2ct.opennebula.client import Client
@@ -108,7 +111,9 @@ def names(wish: Wish) -> tuple[str, ...]:
     Raises B2ctError for a number or name that cannot be.
     """
     if not 1 <= wish.count <= MOST:
-        raise B2ctError(f"--count {wish.count} is none", hint=f"start between 1 and {MOST} VMs")
+        raise B2ctError(
+            f"--count {wish.count} is no number of VMs", hint=f"start between 1 and {MOST}"
+        )
     base = wish.name or f"{wish.template}-{secrets.token_hex(3)}"
     made = [base] if wish.count == 1 else [f"{base}-{n + 1}" for n in range(wish.count)]
     for name in made:
@@ -143,12 +148,15 @@ def run(
     Raises B2ctError when not even the first could be started; later refusals (a quota, say) are
     the `error` of a Started with the ID -1.
     """
-    wanted = names(wish)
+    names(wish)
     template = template_named(one, wish.template)
+    wanted = names(replace(wish, template=template.name))
+    # So that a VM whose answer is lost is not taken for an older one of the same name.
+    before = {vm.id for vm in one.vms.all(one.me.id)} if wish.name else set[int]()
     made: list[Started] = []
     for name in wanted:
         try:
-            made.append(Started(_instantiate(one, template, name), name))
+            made.append(Started(_instantiate(one, template, name, before), name))
         except OneError as err:
             if not made:
                 raise
@@ -161,12 +169,20 @@ def run(
     return tuple(_waited(one, vm, end, wish.deadline, state) for vm in made)
 
 
-def _instantiate(one: Client, template: Template, name: str) -> int:
+def _instantiate(one: Client, template: Template, name: str, before: Collection[int]) -> int:
     """The ID of a new VM; one whose answer was lost is found again by its name."""
     try:
         return one.templates.instantiate(template.id, name=name)
+    except UnknownNameError as err:
+        if not labels.ours(template):
+            raise
+        raise UnknownNameError(
+            f"no VM can start from VM template {template.id} ({template.name}): {err.message}",
+            hint="`b2ct plan` says what the cloud lacks of site.yaml, `b2ct apply` makes its "
+            "networks, and `b2ct register-image` its images",
+        ) from None
     except UncertainError:
-        found = [vm.id for vm in one.vms.named(name, one.me.id)]
+        found = [vm.id for vm in one.vms.named(name, one.me.id) if vm.id not in before]
         if len(found) != 1:
             raise
         return found[0]
@@ -192,8 +208,9 @@ def _waited(one: Client, vm: Started, end: float, deadline: float, state: State)
     except StuckError as err:
         last = one.vms.get(vm.id)
         return Started(
-            vm.id, vm.name, last, explained_waiting(err, last, one.hosts.all(), deadline)
-        )
+            vm.id, vm.name, last,
+            explained_waiting(err, last, one.hosts.all(), deadline, one.datastores.all()),
+        )  # fmt: skip
     except OneError as err:
         return Started(vm.id, vm.name, None, err)
 
@@ -209,21 +226,26 @@ def explained_failure(err: VmFailedError, vm: Vm) -> VmFailedError:
 
 
 def explained_waiting(
-    err: StuckError, vm: Vm, hosts: Sequence[Host], deadline: float
+    err: StuckError,
+    vm: Vm,
+    hosts: Sequence[Host],
+    deadline: float,
+    stores: Sequence[Datastore] = (),
 ) -> StuckError:
     """Why a VM still waits: what the scheduler says, and what the hypervisors are like."""
     if vm.status != "PENDING":
         return err
     said = re.sub(r"^\w{3} \w{3} +\d+ [\d:]+ \d{4} ?: ", "", vm.scheduler_message)
     said = f" ({reason(said)})" if said else ""
-    why, hint = no_place(vm, hosts)
+    why, hint = no_place(vm, hosts, stores)
     return StuckError(
         f"VM {vm.id} ({vm.name}) still waits for a hypervisor after {deadline:g} s: {why}{said}",
-        hint=f"{hint}; it starts as soon as there is one, or `onevm terminate {vm.id}` gives it up",
+        hint=f"{hint}; it starts as soon as it has a place, or `onevm terminate {vm.id}` gives it "
+        "up",
     )
 
 
-def no_place(vm: Vm, hosts: Sequence[Host]) -> tuple[str, str]:
+def no_place(vm: Vm, hosts: Sequence[Host], stores: Sequence[Datastore] = ()) -> tuple[str, str]:
     """Why no hypervisor takes a VM, as far as their numbers tell, and what helps. Pure."""
     if not hosts:
         return "there is no hypervisor", "`onehost create` adds one, or install one"
@@ -232,13 +254,17 @@ def no_place(vm: Vm, hosts: Sequence[Host]) -> tuple[str, str]:
         states = ", ".join(f"{host.name} is {host.state.name}" for host in hosts[:5])
         return f"no hypervisor is ready: {states}", "`onehost show` says why; `onehost enable`"
     cpu, memory = vm.cpu * 100, vm.memory * 1024
-    for host in usable:
-        if host.max_cpu - host.used_cpu >= cpu and host.max_memory - host.used_memory >= memory:
-            return (
-                f"{host.name} has room for it, but something else is in the way",
-                "are its image, its networks and the hypervisor in one cluster, and has the system "
-                "datastore room (`onedatastore list`)?",
-            )
+    roomy = [
+        host
+        for host in usable
+        if host.max_cpu - host.used_cpu >= cpu and host.max_memory - host.used_memory >= memory
+    ]
+    if roomy:
+        return _no_room(vm, roomy, stores) or (
+            f"{roomy[0].name} has CPU and memory for it, but something else is in the way",
+            "look whether its image, its networks and the hypervisor are in one cluster "
+            "(`onecluster show`), and whether the system datastore is on (`onedatastore list`)",
+        )
     most_cpu = max(host.max_cpu for host in usable)
     most_memory = max(host.max_memory for host in usable)
     if most_cpu < cpu or most_memory < memory:
@@ -251,3 +277,28 @@ def no_place(vm: Vm, hosts: Sequence[Host]) -> tuple[str, str]:
         f"the {len(usable)} hypervisor(s) that are ready are full",
         "end VMs that nobody needs, or add a hypervisor",
     )
+
+
+def _no_room(vm: Vm, hosts: Sequence[Host], stores: Sequence[Datastore]) -> tuple[str, str] | None:
+    """Its disks fit nowhere, as far as numbers tell; `hosts` have CPU and memory for it.
+
+    The server measures a system datastore that hypervisors share; where each has its own, the
+    hypervisors report their disks.
+    """
+    disk = sum(int(d["SIZE"]) for d in vm.disks if d.get("SIZE", "").isdigit() and _copied(d))
+    shared = [s for s in stores if s.type is DatastoreType.SYSTEM and s.enabled and s.measured]
+    places = [(store.free, f"the system datastore {store.name!r}") for store in shared]
+    places = places or [(host.free_disk, host.name) for host in hosts]
+    if not all(0 < free < disk for free, _ in places):
+        return None
+    free, where = max(places)
+    return (
+        f"its disks need {disk} MiB, {where} has {free} MiB free",
+        "give the worker a smaller `disk` in site.yaml and register it again, or free space below "
+        "/var/lib/one/datastores",
+    )
+
+
+def _copied(disk: Vector) -> bool:
+    """The disk is a copy of its image, in the system datastore."""
+    return disk.get("CLONE", "YES") == "YES" and disk.get("CLONE_TARGET", "SYSTEM") == "SYSTEM"

@@ -276,6 +276,8 @@ class Host(Named):
     vms: tuple[int, ...]
     last_seen: int
     """When it last reported, seconds since 1970; 0: never, or the server does not say."""
+    free_disk: int = 0
+    """MB of its own disk where VMs' disks are, if they are not shared; 0: not known."""
 
     @property
     def usable(self) -> bool:
@@ -307,6 +309,10 @@ class Host(Named):
             used_memory=xml.integer(e, share + "MEM_USAGE"),
             running_vms=xml.integer(e, share + "RUNNING_VMS"), vms=xml.ids(e, "VMS"),
             last_seen=xml.integer(e, "MONITORING/TIMESTAMP") or xml.integer(e, "LAST_MON_TIME"),
+            free_disk=(
+                xml.integer(e, share + "DATASTORES/FREE_DISK")
+                or xml.integer(e, share + "FREE_DISK")  # before 5.12
+            ),
         )  # fmt: skip
 
 

@@ -27,10 +27,13 @@ RULES = "B2CT_RULES"
 """Attribute of a user: the ACL rules that B2CT added for it, as rules have no attributes."""
 ZONE = 0
 """Of a front-end that is in no federation."""
+NO_MORE = "site.yaml has it no more"
+TWIN = "there is another one of this name"
 PRUNE = "`b2ct apply --prune` deletes it"
 RENAME = "two sites must not share names: rename it, or change that in site.yaml"
 _BELONGING = frozenset({"cluster", "security groups", "group"})
 """Fields that say what an object uses."""
+_STUCK = frozenset({NetState.ERROR, NetState.LOCK_DELETE, NetState.UPDATE_FAILURE})
 ADOPT = "change it by hand, or let b2ct take it over with --adopt"
 
 
@@ -136,6 +139,10 @@ class _Planner:
             hint = "" if not changes else RENAME if why.startswith("made for") else ADOPT
             yield Step(*wanted.key, action, item.id, changes, f"{why}: left alone", hint)
             return
+        if trouble := _trouble(item):
+            self.managed[wanted.kind, item.id] = wanted
+            yield Step(*wanted.key, Action.LEAVE, item.id, changes, *trouble)
+            return
         barred = [(change, _bar(wanted, item, change)) for change in changes]
         if not any(bar and change.name in _BELONGING for change, bar in barred):
             self.managed[wanted.kind, item.id] = wanted
@@ -189,8 +196,7 @@ class _Planner:
                 if str(rule) in texts:
                     yield self._surplus("rule", str(rule), rule.id)
 
-    def _surplus(self, kind: str, name: str, oid: int, used: str = "") -> Step:
-        gone = "site.yaml has it no more"
+    def _surplus(self, kind: str, name: str, oid: int, used: str = "", gone: str = NO_MORE) -> Step:
         if not self.options.prune:
             return Step(kind, name, Action.LEAVE, oid, why=gone, hint=PRUNE)
         if used:
@@ -207,11 +213,13 @@ class _Planner:
                 if (kind, item.id) in wanted or not self._ours(kind, item):
                     continue
                 if not ownership.made(item, self.site):
-                    why = "site.yaml has it no more; it was taken over, so it is never deleted"
+                    why = f"{NO_MORE}; it was taken over, so it is never deleted"
                     yield Step(kind, item.name, Action.LEAVE, item.id, why=why)
                     continue
                 after = use.After(self.live, self.ids, self.managed, frozenset(gone))
-                step = self._surplus(kind, item.name, item.id, use.of(kind, item, after))
+                used = use.of(kind, item, after)
+                why = TWIN if self._twin(kind, item) else NO_MORE
+                step = self._surplus(kind, item.name, item.id, used, why)
                 if step.action is Action.DELETE:
                     gone.add((kind, item.id))
                 yield step
@@ -221,7 +229,15 @@ class _Planner:
             return False
         # `register-image --template` makes further templates for a worker: all are kept.
         names = {worker.name for worker in self.desired.workers}
-        return kind != "template" or item.template.text("B2CT_WORKER") not in names
+        kept = kind == "template" and item.template.text("B2CT_WORKER") in names
+        return not kept or self._twin(kind, item)
+
+    def _twin(self, kind: str, item: Named) -> bool:
+        """An older one of ours has its name: parallel runs can make two (see settle)."""
+        return any(
+            one.name == item.name and one.id < item.id and ownership.cared_for(one, self.site)
+            for one in self.live.kinds[kind]
+        )
 
     def _by_hand(self) -> dict[str, tuple[str, ...]]:
         used = {(kind, item.id) for (kind, _), item in self.found.items()}
@@ -253,14 +269,18 @@ def _bar(wanted: Wanted, item: Named, change: Change) -> tuple[str, str] | None:
                 f"{len(images)} image(s) are in this datastore",
                 "delete them first: another driver would not find them",
             )
-    if isinstance(item, VirtualNetwork):
-        if change.name == "range":
-            return _bar_range(item, change.new)
-        if item.state in (NetState.ERROR, NetState.LOCK_DELETE):
-            return (
-                f"the network is in state {item.state.name}",
-                f"`onevnet recover --success {item.id}` or `--delete`",
-            )
+    if isinstance(item, VirtualNetwork) and change.name == "range":
+        return _bar_range(item, change.new)
+    return None
+
+
+def _trouble(item: Named) -> tuple[str, str] | None:
+    """Why nothing at all is done about an object, and what helps."""
+    if isinstance(item, VirtualNetwork) and item.state in _STUCK:
+        return (
+            f"the network is in state {item.state.name}",
+            f"`onevnet recover --success {item.id}` if it is as it should be, else `--delete`",
+        )
     return None
 
 

@@ -17,7 +17,7 @@ from b2ct.opennebula import delivery, images, rollback, vmtemplates
 from b2ct.opennebula.content import Content
 from b2ct.opennebula.delivery import Delivery, Source, Upload
 from b2ct.opennebula.endpoint import Endpoint
-from b2ct.opennebula.faults import DuplicateError, ImageFailedError, MissingError, StuckError
+from b2ct.opennebula.faults import AGAIN, DuplicateError, ImageFailedError, MissingError, StuckError
 from b2ct.opennebula.images import Choice, Decision, Family
 from b2ct.opennebula.kind import ALL
 from b2ct.opennebula.objects import Datastore, Image, Template, User, VirtualNetwork
@@ -99,8 +99,7 @@ class Plan:
         if self.delivery is not None:
             where = self.delivery.path
             if isinstance(self.delivery, Upload):
-                size = self.request.content.size // MIB
-                yield f"copy {size} MiB to {self.delivery.server}:{where}"
+                yield f"copy {_size(self.request.content.size)} to {self.delivery.server}:{where}"
             yield (
                 f"register image {decision.made_as} from {where} in datastore "
                 f"{self.datastore.name!r} ({self.request.content.virtual_mib} MiB)"
@@ -120,6 +119,11 @@ class Plan:
                 f"VM template {move.template.id} ({move.template.name}): start from {target}, no "
                 f"longer from {move.old.image.name}"
             )
+
+
+def _size(count: int) -> str:
+    """`384 KiB` or `1200 MiB`, of bytes."""
+    return f"{count // MIB} MiB" if count >= 10 * MIB else f"{-(-count // 1024)} KiB"
 
 
 def template_lines(plan: TemplatePlan) -> Iterator[str]:
@@ -306,7 +310,7 @@ def _template(
         )
     owners, missing = vmtemplates.owners_of(there.networks, about.networks, there.me.id)
     notes = [
-        f"OpenNebula has no virtual network {name!r}: VMs cannot start until it has"
+        f"OpenNebula has no virtual network {name!r}: VMs cannot start until it has (`b2ct apply`)"
         for name in missing
     ]
     image = decision.target
@@ -406,8 +410,10 @@ class _Run:
             told = sftp.Listener(advance, self.listener.note, self.listener.pause)
             sent = sftp.upload(way.server, content.path, content.sha256, way.path, told)
         self.delivered.add(way.path)
-        again = f", of which {sent.resumed} were there already" if sent.resumed else ""
-        self.listener.note(f"{way.server}:{sent.path}: {sent.size} bytes{again}; checksum compared")
+        again = f", {_size(sent.resumed)} of it were there already" if sent.resumed else ""
+        self.listener.note(
+            f"{way.server}:{sent.path}: {_size(sent.size)}{again}; checksum compared"
+        )
         return way.path
 
     def _wait(self, image: Image) -> Image:
@@ -429,8 +435,10 @@ class _Run:
             self._delete(image, force=True)
             raise _AgainError(f"image {image.id} was never copied to its end") from None
         except ImageFailedError as err:
-            again = "b2ct deletes it itself when the same command is run again"
-            raise ImageFailedError(err.message, hint=f"{err.hint}; {again}") from None
+            again = "then run the same command again: it deletes what failed, and registers it anew"
+            raise ImageFailedError(
+                err.message, hint=f"{err.hint.removesuffix(AGAIN)}; {again}"
+            ) from None
         except MissingError as err:
             raise _AgainError(err.message) from None
 

@@ -34,7 +34,7 @@ PATIENCE = 5
 """Lost connections without a byte of progress."""
 _FIX_KEY = (
     "compare the key with the machine's own (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub at "
-    "its console), then `ssh {to}` once, or pin it as `host_key` of the node in site.yaml"
+    "its console), then `{to}` once, or pin it as `host_key` of the node in site.yaml"
 )
 
 
@@ -85,7 +85,7 @@ def upload(
             if not sender.connected:
                 raise B2ctError(
                     f"cannot reach {server} by SSH: {err}",
-                    hint=f"does `ssh {server}` work? --ssh [USER@]HOST[:PORT] names another "
+                    hint=f"does `{server.ssh}` work? --ssh [USER@]HOST[:PORT] names another "
                     "address; --url or --path need no SSH",
                 ) from err
             if failures >= PATIENCE:
@@ -109,7 +109,7 @@ def remove(server: Server, path: str) -> bool:
             return True
     except _LostError as err:
         raise B2ctError(
-            f"cannot remove {path} on {server.host}: {err}", hint=f"ssh {server} rm {path}"
+            f"cannot remove {path} on {server.host}: {err}", hint=f"{server.ssh} rm {path}"
         ) from err
 
 
@@ -179,7 +179,7 @@ class _Sender:
 
     def _send(self, session: _Session, start: int) -> None:
         mode = "r+" if start else "wx"  # x: O_EXCL, so that no link of somebody else is followed
-        with self.local.open("rb") as source, session.sftp.open(self.part, mode) as target:
+        with self.local.open("rb") as source, _writing(session, self.part, mode) as target:
             source.seek(start)
             target.seek(start)
             target.set_pipelined(True)
@@ -204,6 +204,23 @@ class _Sender:
             hint="did the file change meanwhile? Run the same command again; if it happens again, "
             "the memory or disk of one of the machines is damaged",
         )
+
+
+@contextmanager
+def _writing(session: _Session, path: str, mode: str) -> Iterator[paramiko.SFTPFile]:
+    """A remote file; what ends the writing, such as Ctrl-C, ends the connection too.
+
+    Closing the file would first wait for the answers to all that is under way, and the line may
+    hang.
+    """
+    target = session.sftp.open(path, mode)
+    try:
+        yield target
+        target.close()
+    except BaseException:
+        session.ssh.close()
+        target.set_pipelined(False)
+        raise
 
 
 @contextmanager
@@ -264,7 +281,8 @@ def _explained(server: Server, err: Exception) -> Exception:
         return B2ctError(
             f"{server.host} shows another SSH host key than the one that is known: "
             f"{err.key.fingerprint} instead of {err.expected_key.fingerprint}",
-            hint="was it installed anew, or is somebody in between? " + _FIX_KEY.format(to=server),
+            hint="was it installed anew, or is somebody in between? "
+            + _FIX_KEY.format(to=server.ssh),
         )
     if isinstance(err, paramiko.PasswordRequiredException):
         return B2ctError(
@@ -273,12 +291,12 @@ def _explained(server: Server, err: Exception) -> Exception:
     if isinstance(err, paramiko.AuthenticationException) or "No authentication" in str(err):
         return B2ctError(
             f"{server} accepts none of your SSH keys",
-            hint=f"`ssh {server}` must work without a password: is the key in ~/.ssh, in the agent "
+            hint=f"`{server.ssh}` must work without a password: is the key in ~/.ssh, in the agent "
             "(`ssh-add -l`), or to be named with --identity? --ssh USER@HOST logs in as another",
         )
     if isinstance(err, paramiko.SSHException) and "not found in known_hosts" in str(err):
         return B2ctError(
-            f"the SSH host key of {server.host} is not known", hint=_FIX_KEY.format(to=server)
+            f"the SSH host key of {server.host} is not known", hint=_FIX_KEY.format(to=server.ssh)
         )
     return _LostError(_short(err))
 

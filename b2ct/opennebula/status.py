@@ -97,12 +97,10 @@ class Status:
         return [*told, f"{count} problem(s)" if count else "no problems"]
 
 
-def read(one: Client, now: float) -> Status:
-    """Look: five calls, and one more for the version, once. `now`: seconds since 1970."""
-    return of(
-        one.version, one.hosts.all(), one.vms.all(), one.images.all(),
-        (one.datastores.all(), one.networks.all()), now=now,
-    )  # fmt: skip
+def read(one: Client) -> Status:
+    """Look: five calls, and one more for the version, once. Times are by the server's clock."""
+    found = (one.version, one.hosts.all(), one.vms.all(), one.images.all())
+    return of(*found, (one.datastores.all(), one.networks.all()), now=one.now)
 
 
 def of(
@@ -227,7 +225,7 @@ def _image(image: Image, now: float) -> Iterator[Problem]:
 
 
 def _datastore(store: Datastore) -> Iterator[Problem]:
-    if store.measured and store.free <= store.total * (1 - FULL):
+    if store.measured and store.total - store.free >= store.total * FULL:
         yield Problem(
             "datastore", store.name,
             f"{store.free / MB_PER_GIB:.1f} of {store.total / MB_PER_GIB:.1f} GiB are left",
@@ -242,7 +240,7 @@ def _network(network: VirtualNetwork) -> Iterator[Problem]:
             f"`onevnet recover --success {network.id}`, if it is as it should be",
         )  # fmt: skip
     free = network.size - network.used_leases
-    if network.size and free <= network.size * (1 - FULL):
+    if network.size and network.used_leases >= network.size * FULL:
         yield Problem(
             "network", network.name, f"{free} of {network.size} addresses are left",
             "make its `vm_range` in site.yaml longer, and `b2ct apply`",

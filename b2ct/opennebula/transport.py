@@ -11,7 +11,9 @@ import re
 import time
 import xmlrpc.client
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any
 from xml.parsers.expat import ExpatError
@@ -93,6 +95,8 @@ class Transport:
         self.notice = notice
         self.calls = 0
         """Requests made so far, each attempt counted."""
+        self.ahead = 0.0
+        """Seconds by which the server's clock is ahead of ours, to about one; 0 until it told."""
         self._answered = False
 
     def call(
@@ -151,7 +155,7 @@ class Transport:
         seconds = max(end - time.monotonic(), 0.001)
         if request.repeat is Repeat.ALWAYS:
             seconds = min(seconds, ATTEMPT)
-        server = _Server(self.endpoint, seconds, self.largest)
+        server = _Server(self.endpoint, seconds, self.largest, self._dated)
         try:
             good, value, code = _judged(server.raw(request.method, request.arguments))
         except xmlrpc.client.Fault as err:
@@ -162,6 +166,11 @@ class Transport:
         raise fault(
             f"one.{request.method}", code, str(value), secrets=request.hidden, what=request.what
         ) from None
+
+    def _dated(self, date: str) -> None:
+        """Compare the clocks by an answer's Date (RFC 9110); nonsense is passed over."""
+        with suppress(ValueError, TypeError, OverflowError):
+            self.ahead = parsedate_to_datetime(date).timestamp() - time.time()
 
     def _error(self, request: _Request, failed: wire.FailedError) -> OneError:
         """A failure of the connection as the error that the caller gets."""
@@ -204,16 +213,21 @@ class _Answer:
 class _Wire(xmlrpc.client.Transport):
     """Carries pyone's requests over our own HTTP, and reads answers without entities."""
 
-    def __init__(self, endpoint: Endpoint, seconds: float, largest: int) -> None:
+    def __init__(
+        self, endpoint: Endpoint, seconds: float, largest: int, dated: Callable[[str], None]
+    ) -> None:
         super().__init__()
         self.endpoint = endpoint
         self.seconds = seconds
         self.largest = largest
+        self.dated = dated
 
     def request(self, *arguments: Any, **_: Any) -> Any:
         """POST and parse. Host and path are those of the endpoint, not the arguments'."""
         _host, _handler, body = arguments[:3]
-        data = wire.post(self.endpoint, body, seconds=self.seconds, largest=self.largest)
+        data = wire.post(
+            self.endpoint, body, seconds=self.seconds, largest=self.largest, dated=self.dated
+        )
         return _parsed(data)
 
 
@@ -225,9 +239,11 @@ _Base: Any = getattr(getattr(pyone, "server_xrpc", None), "OneServerXRPC", pyone
 class _Server(_Base):  # type: ignore[misc]
     """pyone's client with our transport, returning answers as they came."""
 
-    def __init__(self, endpoint: Endpoint, seconds: float, largest: int) -> None:
+    def __init__(
+        self, endpoint: Endpoint, seconds: float, largest: int, dated: Callable[[str], None]
+    ) -> None:
         super().__init__(endpoint.url, session=endpoint.auth)
-        self._ServerProxy__transport = _Wire(endpoint, seconds, largest)
+        self._ServerProxy__transport = _Wire(endpoint, seconds, largest, dated)
 
     def raw(self, method: str, arguments: tuple[Any, ...]) -> Any:
         """The raw answer. Raises wire.FailedError and xmlrpc.client.Fault."""

@@ -227,7 +227,7 @@ def plan(wanted: Attributes, same_name: Sequence[Template]) -> TemplatePlan:
         body = body.without(*labels.marks())
     gone = tuple(n for n in OWNED if n in found.template and n not in body)
     changes = [
-        Change(n, _shown(n, found.template.get(n, ())), _shown(n, body.get(n, ())))
+        Change(n, *_difference(n, found.template.get(n, ()), body.get(n, ())))
         for n in (*body, *gone)
         if not _same(found.template.get(n, ()), body.get(n, ()))
     ]
@@ -240,6 +240,16 @@ def _same(there: Sequence[Item], here: Sequence[Item]) -> bool:
 
 def _plain(item: Item) -> str | dict[str, str]:
     return item if isinstance(item, str) else dict(item)
+
+
+def _difference(name: str, there: Sequence[Item], here: Sequence[Item]) -> tuple[str, str]:
+    """Old and new, for people; of two vectors only what differs between them."""
+    if len(there) == len(here) == 1:
+        old, new = there[0], here[0]
+        if not isinstance(old, str) and not isinstance(new, str):
+            keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+            there, here = [[{key: one[key] for key in keys if key in one}] for one in (old, new)]
+    return _shown(name, there), _shown(name, here)
 
 
 def _shown(name: str, items: Sequence[Item]) -> str:

@@ -15,6 +15,7 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any
@@ -142,15 +143,23 @@ class _Adapter(HTTPAdapter):
         return manager
 
 
-def post(endpoint: Endpoint, body: bytes, *, seconds: float, largest: int) -> bytes:
+def post(
+    endpoint: Endpoint,
+    body: bytes,
+    *,
+    seconds: float,
+    largest: int,
+    dated: Callable[[str], None] = lambda _date: None,
+) -> bytes:
     """POST an XML text and return the body of the answer, of at most `largest` bytes.
 
-    Raises FailedError for everything that is no answer with status 200.
+    `dated` hears the answer's Date. Raises FailedError for everything that is no answer with
+    status 200.
     """
     with Watch(seconds) as watch:
         token = _WATCH.set(watch)
         try:
-            answer = _exchange(endpoint, body, watch, largest)
+            answer, date = _exchange(endpoint, body, watch, largest)
         except FailedError as failed:
             raise _too_late(watch, seconds) if watch.late else failed from None
         except (requests.RequestException, HTTPError, OSError, ValueError) as err:
@@ -159,10 +168,12 @@ def post(endpoint: Endpoint, body: bytes, *, seconds: float, largest: int) -> by
             _WATCH.reset(token)
         if watch.late:  # a connection that is shut down looks like the end of an unframed body
             raise _too_late(watch, seconds)
+        dated(date)
         return answer
 
 
-def _exchange(endpoint: Endpoint, body: bytes, watch: Watch, largest: int) -> bytes:
+def _exchange(endpoint: Endpoint, body: bytes, watch: Watch, largest: int) -> tuple[bytes, str]:
+    """The answer's body and its Date."""
     url = endpoint.url
     with requests.Session() as session:
         # The environment is read here: with trust_env requests would take logins from ~/.netrc.
@@ -186,7 +197,7 @@ def _exchange(endpoint: Endpoint, body: bytes, watch: Watch, largest: int) -> by
         )
         with response:
             _accept(response)
-            return _body(response, largest)
+            return _body(response, largest), response.headers.get("Date", "")
 
 
 def _accept(response: requests.Response) -> None:

@@ -85,6 +85,7 @@ def _compared(
         raise worker.context
     on = desired.site.networks_of(desired.site.described_workers[worker.name])
     owners, missing = vmtemplates.owners_of(live.networks, on, live.me.id)
+    # One that is going to be made is ours, whoever else has one of its name.
     if lost := [name for name in missing if name not in coming]:
         raise B2ctError(
             f"there is no network {lost[0]} for it", hint="give it a `bridge` and a `vm_range`"
@@ -92,7 +93,7 @@ def _compared(
     about = WorkerAbout(
         desired.site, worker.name, worker.context, version.image.name, version_family(version),
         version.image.owner, name=template.name if template else "",
-        network_owners={**dict.fromkeys(missing, live.me.name), **owners},
+        network_owners={**owners, **dict.fromkeys(coming.intersection(on), live.me.name)},
     )  # fmt: skip
     wanted = vmtemplates.vm_attributes(about)
     mine = [one for one in live.templates if one.uid == live.me.id and one.name == worker.name]

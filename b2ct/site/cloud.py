@@ -64,7 +64,8 @@ class Quota(Model):
 class Dirac(Model):
     """The OpenNebula user as whom DIRAC starts VMs; its password is `secrets.dirac_password`.
 
-    It may make VMs, and use the images, templates and networks that B2CT makes: nothing else.
+    It may make VMs, and templates for them, and use the administrators' images and templates and
+    the workers' networks: nothing else.
     """
 
     user: UserName = Field("dirac", description="Its name.")

@@ -28,6 +28,7 @@ from b2ct.document.types import (
 from b2ct.site import catalogue
 from b2ct.site.catalogue import Distribution, Role
 from b2ct.site.cloud import Cloud
+from b2ct.site.gateway import Gateway
 from b2ct.site.reaper import DAY, Reaper
 from b2ct.site.types import (
     Address,
@@ -432,6 +433,9 @@ class Site(Model):
     )
     cloud: Cloud = Field(Cloud(), description="What OpenNebula is told by `b2ct apply`.")
     reaper: Reaper = Field(Reaper(), description="Which VMs of DIRAC are unused and terminated.")
+    gateway: Gateway | None = Field(
+        None, description="For DIRAC servers without B2CT's driver. Left out: there is none."
+    )
     admins: tuple[Admin, ...] = Field((), description="Who may log in.")
     secrets: Secrets = Field(Secrets(), description="Secrets by reference.")
     packages: Packages = Field(Packages(), description="Further packages.")
@@ -466,6 +470,12 @@ class Site(Model):
     def reaped_user(self) -> str | None:
         """Whose VMs `b2ct reap` looks at; None: nobody's."""
         return self.reaper.user or (self.cloud.dirac.user if self.cloud.dirac else None)
+
+    @property
+    def gateway_user(self) -> str | None:
+        """Who may call through the gateway; None: nobody is named."""
+        named = self.gateway.user if self.gateway else None
+        return named or (self.cloud.dirac.user if self.cloud.dirac else None)
 
     @property
     def reaped_age(self) -> int | Literal["off"]:

@@ -41,6 +41,13 @@ class Answer:
     headers: Mapping[str, str]
     """Names in lower case."""
     body: bytes
+    connected: bool = True
+    """Somebody listens there."""
+
+    @property
+    def reason(self) -> str:
+        """Why there was no answer."""
+        return self.body.decode(errors="replace")
 
     @property
     def squid_error(self) -> str:
@@ -49,7 +56,7 @@ class Answer:
 
     @property
     def hit(self) -> bool | None:
-        """Whether the proxy had it, by X-Cache or Cache-Status (RFC 9211); None: it does not say."""
+        """Whether the proxy had it, by X-Cache or Cache-Status (RFC 9211); None: not said."""
         if said := self.headers.get("x-cache", ""):
             return "HIT" in said
         if said := self.headers.get("cache-status", ""):
@@ -81,12 +88,12 @@ def ask(
         try:
             connection.connect()
         except OSError as err:
-            if source and _cannot_bind(source):
+            if source and not is_here(source):
                 raise B2ctError(
                     f"this machine has no address {source}",
                     hint="name one of `ip -4 addr` that is in none of squid's networks",
                 ) from None
-            return Answer(0, {}, _reason(err).encode())
+            return Answer(0, {}, _reason(err).encode(), connected=False)
         try:
             headers = {"Host": url.split("/")[2]} if "://" in url else {}
             connection.request(method, url, headers={"Connection": "close", **headers})
@@ -98,13 +105,14 @@ def ask(
         return Answer(response.status, named, body)
 
 
-def _cannot_bind(address: str) -> bool:
+def is_here(host: str) -> bool:
+    """Whether it is an address of this machine, or a name of one. IPv4."""
     try:
         with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as trial:
-            trial.bind((address, 0))
+            trial.bind((host, 0))
     except OSError:
-        return True
-    return False
+        return False
+    return True
 
 
 def _reason(err: Exception) -> str:

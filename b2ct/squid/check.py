@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,14 +13,20 @@ from b2ct.context import proxies, servers
 from b2ct.core.errors import B2ctError
 from b2ct.site.model import Site
 from b2ct.squid import manifest
-from b2ct.squid.ask import Answer, Proxy, proxy
+from b2ct.squid.ask import Answer, Proxy, is_here, proxy
 from b2ct.squid.manifest import Manifest
 
 Ask = Callable[..., Answer]
 """As b2ct.squid.ask.ask."""
 FOREIGN = "http://b2ct-check.invalid/"
 """No name below .invalid exists (RFC 6761): a squid that lets it through fails to resolve it."""
+TUNNEL = "b2ct-check.invalid:443"
+_START = "is squid running there, and its port open to this machine? (systemctl status squid)"
 AT_ONCE = 6
+COUNTERS = "/squid-internal-mgr/counters"
+ENOUGH, FEWEST_HITS = 1000, 0.5
+"""From so many requests on a lower share of hits is mentioned: CVMFS's files never change, and all
+VMs of a site fetch the same ones."""
 DAY = 86400
 BEHIND = DAY
 """Seconds by which a stratum-1 may trail the newest before it is mentioned."""
@@ -84,17 +90,15 @@ def check(
     squid: Proxy, wanted: Sequence[Target], ask: Ask, now: int, *, outsider: str = ""
 ) -> list[Row]:
     """Everything about one squid. `now` in seconds since 1970; `outsider`: see `--from`."""
-    first = ask(squid, FOREIGN)
+    first = ask(squid, "/")
     if first.status == 0:
-        why = f"does not answer: {first.body.decode(errors='replace')}"
-        remedy = (
-            "is squid running there, and its port open to this machine? (systemctl status squid)"
-        )
-        return [Row(str(squid), "answers", State.FAIL, why, remedy)]
+        return [Row(str(squid), "answers", State.FAIL, f"does not answer: {first.reason}", _START)]
+    if not first.squid_error:
+        text = f"something answers ({first.status}), but it is no squid"
+        return [Row(str(squid), "answers", State.FAIL, text, "is that squid's port?")]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         pairs = list(pool.map(lambda one: _twice(squid, one, ask), wanted))
-    rows = [_foreign(squid, first), _tunnel(squid, wanted, ask)]
-    rows.append(_outsider(squid, wanted, ask, outsider))
+    rows = [_foreign(squid, ask), _tunnel(squid, ask), _outsider(squid, wanted, ask, outsider)]
     if _admits_nothing(pairs):
         rows.append(
             Row(
@@ -128,26 +132,24 @@ def _admits_nothing(pairs: Sequence[Pair]) -> bool:
     return bool(denied) and all(denied)
 
 
-def _foreign(squid: Proxy, answer: Answer) -> Row:
+def _foreign(squid: Proxy, ask: Ask) -> Row:
+    answer = ask(squid, FOREIGN)
     if answer.status in (403, 407):
         return Row(str(squid), "other servers", State.OK, "are refused")
     return Row(
         str(squid), "other servers", State.FAIL,
-        f"a server that is no stratum-1 was not refused ({answer.status} {answer.squid_error})",
+        f"a server that is no stratum-1 was not refused ({_said(answer)})",
         "squid.conf needs `http_access allow servers` and then `http_access deny all`: see"
         " `b2ct context render --for squid --format files`",
     )  # fmt: skip
 
 
-def _tunnel(squid: Proxy, wanted: Iterable[Target], ask: Ask) -> Row:
-    host = next((one.server.partition(":")[0] for one in wanted), "b2ct-check.invalid")
-    answer = ask(squid, f"{host}:443", method="CONNECT")
+def _tunnel(squid: Proxy, ask: Ask) -> Row:
+    answer = ask(squid, TUNNEL, method="CONNECT")
     if 400 <= answer.status < 500:
         return Row(str(squid), "CONNECT", State.OK, "is refused")
-    if answer.status == 0:
-        return Row(str(squid), "CONNECT", State.OK, "is not answered")
     return Row(
-        str(squid), "CONNECT", State.FAIL, f"is not refused ({answer.status})",
+        str(squid), "CONNECT", State.FAIL, f"is not refused ({_said(answer)})",
         "squid.conf needs `acl tunnels method CONNECT` and `http_access deny tunnels` first",
     )  # fmt: skip
 
@@ -160,12 +162,19 @@ def _outsider(squid: Proxy, wanted: Sequence[Target], ask: Ask, outsider: str) -
             "not tested: run this on a machine outside, or with --from ADDRESS",
         )  # fmt: skip
     answer = ask(squid, wanted[0].url, source=outsider)
-    if answer.status in (0, 403, 407):
+    if not answer.connected:
+        return Row(str(squid), name, State.OK, f"{outsider} gets no connection")
+    if answer.status in (403, 407):
         return Row(str(squid), name, State.OK, f"{outsider} is refused")
     return Row(
-        str(squid), name, State.FAIL, f"{outsider} is served ({answer.status})",
+        str(squid), name, State.FAIL, f"{outsider} is not refused ({_said(answer)})",
         "squid.conf needs `http_access deny !clients`; close the port to others, too",
     )  # fmt: skip
+
+
+def _said(answer: Answer) -> str:
+    """Status and squid's word for it; a refusal would have come at once."""
+    return f"{answer.status} {answer.squid_error}".rstrip() if answer.status else answer.reason
 
 
 def _repositories(squid: Proxy, pairs: Sequence[Pair], now: int) -> list[Row]:
@@ -212,10 +221,10 @@ def _trouble(target: Target, answer: Answer) -> tuple[State, str, str]:
     """What an answer that is no manifest means."""
     host, _, port = target.server.partition(":")
     why = answer.squid_error or _STATUS.get(answer.status, "")
-    state, said, remedy = _TROUBLES.get(why, (State.WARN, "answers {status}", _OTHER))
+    state, said, remedy = _TROUBLES.get(why, (State.WARN, "answers {said}", _OTHER))
     told = {
-        "host": host, "port": port or "80", "server": target.server, "status": answer.status,
-        "body": answer.body.decode(errors="replace") if answer.status == 0 else "",
+        "host": host, "port": port or "80", "server": target.server,
+        "said": _said(answer),
     }  # fmt: skip
     return state, said.format(**told), remedy.format(**told)
 
@@ -225,7 +234,7 @@ _ADMIT = "add http://{server} to `cvmfs.stratum1` and to squid's `acl servers`"
 _LET_OUT = "let the squid out to {host}, TCP port {port} (firewall of the institute?)"
 _STATUS = {0: "silent", 200: "other", 403: "ERR_ACCESS_DENIED", 404: "missing"}
 _TROUBLES = {
-    "silent": (State.FAIL, "no answer: {body}", "try again; is squid overloaded?"),
+    "silent": (State.FAIL, "no answer: {said}", "try again; is squid overloaded?"),
     "other": (
         State.FAIL,
         "answers, but not with this CVMFS repository",
@@ -237,6 +246,12 @@ _TROUBLES = {
         State.FAIL,
         "squid cannot resolve {host}",
         "check /etc/resolv.conf where squid runs, and the server's name",
+    ),
+    # Squid 5 says so when no name server answers it, too.
+    "ERR_READ_ERROR": (
+        State.FAIL,
+        "squid cannot resolve {host}, or the connection broke",
+        "check /etc/resolv.conf where squid runs; else the firewall, for TCP port {port}",
     ),
     "ERR_CONNECT_FAIL": (State.FAIL, "squid cannot reach it", _LET_OUT),
     "ERR_READ_TIMEOUT": (State.FAIL, "it does not answer squid", _LET_OUT),
@@ -263,14 +278,28 @@ def _hits(squid: Proxy, pairs: Sequence[Pair]) -> Row:
 
 
 def _counters(squid: Proxy, ask: Ask) -> Row:
-    """Hits of all clients since squid started, where its manager answers."""
-    answer = ask(squid, f"{squid}/squid-internal-mgr/counters")
-    rows = dict(re.findall(r"^([a-z_.]+) = ([0-9]+)", answer.body.decode("latin-1"), re.MULTILINE))
-    requests, hits = (int(rows.get(f"client_http.{name}", -1)) for name in ("requests", "hits"))
-    if answer.status != 200 or requests < 0 or hits < 0:
-        return Row(str(squid), "all clients", State.SKIP, "its counters are not shown to us")
+    """Hits of all clients since squid started: it tells them to its own machine."""
+    name, near = "all clients", Proxy("127.0.0.1", squid.port)
+    answers = [ask(squid, COUNTERS), *([ask(near, COUNTERS)] if is_here(squid.host) else [])]
+    for answer in answers:
+        rows = dict(re.findall(r"^([a-z_.]+) = ([0-9]+)", answer.body.decode("latin-1"), re.M))
+        requests, hits = (int(rows.get(f"client_http.{name}", -1)) for name in ("requests", "hits"))
+        if answer.status == 200 and requests >= 0 and hits >= 0:
+            return _ratio(squid, requests, hits)
+    text = "its counters are shown on its own machine only: run this there"
+    return Row(str(squid), name, State.SKIP, text)
+
+
+def _ratio(squid: Proxy, requests: int, hits: int) -> Row:
     share = f"{100 * hits / requests:.0f} %" if requests else "none"
-    return Row(str(squid), "all clients", State.OK, f"{hits} hits in {requests} requests ({share})")
+    text = f"{hits} hits in {requests} requests since squid started ({share})"
+    if requests < ENOUGH or hits >= FEWEST_HITS * requests:
+        return Row(str(squid), "all clients", State.OK, text)
+    return Row(
+        str(squid), "all clients", State.WARN, text,
+        "is `cache_dir` large enough (50 GB) and writable? do many VMs start at once, or does"
+        " something else than CVMFS use it? (access.log)",
+    )  # fmt: skip
 
 
 def _ago(seconds: int) -> str:

@@ -33,16 +33,26 @@ class Cloud:
 
     def b2ct(self, *words: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
         """The program with the double's credentials in its environment."""
-        env = {
-            **os.environ, "ONE_XMLRPC": self.double.url, "HOME": str(self.folder),
-            "ONE_AUTH": str(self.folder / "one_auth"), "XDG_CONFIG_HOME": str(self.folder),
-            **environment,
-        }  # fmt: skip
         return subprocess.run(
             [sys.executable, "-m", "b2ct", *map(str, words)],
-            cwd=self.folder, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            timeout=120, check=False,
+            cwd=self.folder, env=self._environment(environment), stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
+
+    def start(self, *words: str | Path) -> subprocess.Popen[str]:
+        """The same, running."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "b2ct", *map(str, words)],
+            cwd=self.folder, env=self._environment({}), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def _environment(self, more: dict[str, str]) -> dict[str, str]:
+        return {
+            **os.environ, "ONE_XMLRPC": self.double.url, "HOME": str(self.folder),
+            "ONE_AUTH": str(self.folder / "one_auth"), "XDG_CONFIG_HOME": str(self.folder),
+            **more,
+        }  # fmt: skip
 
     def site(self, text: str = SITE) -> None:
         (self.folder / "site.yaml").write_text(text)

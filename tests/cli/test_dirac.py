@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from diraccfg import CFG
 
 from tests.cli.program import assert_refused, b2ct, left_over
-from tests.dirac import ground
+from tests.dirac import ground, read
 from tests.oned import OnedDouble
 
 
@@ -29,22 +29,23 @@ def double(folder: Path) -> Iterator[OnedDouble]:
         yield one
 
 
-def ce_of(text: str, name: str = "one.b2ct.example.it") -> CFG:
-    site = CFG().loadFromBuffer(text)["Resources"]["Sites"]["CLOUD"]["CLOUD.Torino.it"]
-    assert site.getOption("CE") == name
-    return site["CEs"][name]
+def ce_of(text: str, name: str = "one.b2ct.example.it") -> dict[str, Any]:
+    site = read.site(text)
+    assert site["CE"] == name
+    found: dict[str, Any] = site["CEs"][name]
+    return found
 
 
 def test_the_section_is_printed_without_the_password(folder: Path) -> None:
     done = b2ct("dirac", "config", "--offline", cwd=folder)
     assert done.returncode == 0, done.stderr
     ce = ce_of(done.stdout)
-    assert ce.getOption("CloudType") == "b2ct.dirac.driver.OpenNebulaNodeDriver"
-    assert ce.getOption("Driver_host") == "10.0.0.10"
-    assert ce.getOption("OS") == "EL9"
-    assert not ce.isOption("Context_Template"), "it would name a file that nobody has"
+    assert ce["CloudType"] == "b2ct.dirac.driver.OpenNebulaNodeDriver"
+    assert ce["Driver_host"] == "10.0.0.10"
+    assert ce["OS"] == "EL9"
+    assert "Context_Template" not in ce, "it would name a file that nobody has"
     queue = ce["Queues"]["b2ct-worker"]
-    assert (queue.getOption("MaxTotalJobs"), queue.getOption("MaxRAM")) == ("30", "2048")
+    assert (queue["MaxTotalJobs"], queue["MaxRAM"]) == ("30", "2048")
     assert ground.PASSWORD not in done.stdout + done.stderr
     assert "at most 30 VMs, by the quota of cloud.dirac (site.yaml)" in done.stderr
     assert "is not encrypted" in done.stderr
@@ -68,8 +69,8 @@ def test_everything_is_written_into_a_folder(folder: Path) -> None:
         "STEPS.txt": 0o644,
     }  # fmt: skip
     ce = ce_of((folder / "out/resources.cfg").read_text(), "one.example.org")
-    assert (ce.getOption("Driver_port"), ce.getOption("Driver_secure")) == ("2634", "True")
-    assert ce.getOption("Context_Template") == "/opt/dirac/etc/b2ct-cloudinit.template"
+    assert (ce["Driver_port"], ce["Driver_secure"]) == ("2634", "True")
+    assert ce["Context_Template"] == "/opt/dirac/etc/b2ct-cloudinit.template"
     assert ground.PASSWORD not in done.stderr
     assert "is not encrypted" not in done.stderr
     assert_refused_again = b2ct(*words, "out", cwd=folder)
@@ -85,17 +86,19 @@ def test_an_authority_goes_along(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert (folder / "out/b2ct-ca.pem").read_text() == "-----BEGIN CERTIFICATE-----\n"
     ce = ce_of((folder / "out/resources.cfg").read_text(), "one.example.org")
-    assert ce.getOption("Driver_ca_file") == "/opt/dirac/etc/b2ct-ca.pem"
+    assert ce["Driver_ca_file"] == "/opt/dirac/etc/b2ct-ca.pem"
 
 
 def test_the_cloud_is_asked_for_its_room(folder: Path, double: OnedDouble) -> None:
-    for host in ("hv1", "hv2"):
-        double.cloud.hosts.named(host).cpu = 300
+    for name in ("hv1", "hv2"):
+        host = double.cloud.hosts.named(name)
+        assert host is not None
+        host.cpu = 300
     words = ("--endpoint", double.url, "--auth", "one_auth", "--ce", "ce.example.org")
     done = b2ct("dirac", "config", *words, cwd=folder)
     assert done.returncode == 0, done.stderr
     queue = ce_of(done.stdout, "ce.example.org")["Queues"]["b2ct-worker"]
-    assert queue.getOption("MaxTotalJobs") == "12", "2 hypervisors of 3 processors, 0.5 for each VM"
+    assert queue["MaxTotalJobs"] == "12", "2 hypervisors of 3 processors, 0.5 for each VM"
     assert "by the 2 hypervisor(s) that are ready" in done.stderr
 
 
@@ -103,9 +106,7 @@ def test_for_programs(folder: Path) -> None:
     done = b2ct("dirac", "config", "--offline", "--json", "--max-vms", "3", cwd=folder)
     made = json.loads(done.stdout)
     assert list(made["files"]) == ["resources.cfg"]
-    assert ce_of(made["files"]["resources.cfg"])["Queues"]["b2ct-worker"].getOption(
-        "MaxTotalJobs"
-    ) == "3"  # fmt: skip
+    assert ce_of(made["files"]["resources.cfg"])["Queues"]["b2ct-worker"]["MaxTotalJobs"] == "3"  # fmt: skip
     assert made["written"] == []
     assert len(made["steps"]) == 7
     assert ground.PASSWORD not in done.stdout
@@ -119,10 +120,9 @@ def test_the_form_of_vmdirac(folder: Path, double: OnedDouble) -> None:
     assert done.returncode == 0, done.stderr
     path = folder / "out/resources.cfg"
     assert path.stat().st_mode & 0o777 == 0o600
-    site = CFG().loadFromBuffer(path.read_text())["Resources"]["Sites"]["CLOUD"]["CLOUD.Torino.it"]
-    cloud = site["Cloud"]["127.0.0.1"]
-    assert cloud.getOption("Password") == ground.PASSWORD
-    assert cloud["VMTypes"]["b2ct-worker"].getOption("TemplateID") == "0"
+    cloud = read.site(path.read_text())["Cloud"]["127.0.0.1"]
+    assert cloud["Password"] == ground.PASSWORD
+    assert cloud["VMTypes"]["b2ct-worker"]["TemplateID"] == "0"
 
 
 @pytest.mark.parametrize(

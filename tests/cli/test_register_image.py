@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -173,7 +177,7 @@ def test_an_error_of_the_server(cloud: Cloud) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert "b2ct: image 0 (worker) is in ERROR: " in done.stderr
     assert "No space left on device" in done.stderr
-    assert "when the same command is run again" in done.stderr
+    assert "then run the same command again" in done.stderr
     assert "hint: the front-end's disk is full" in done.stderr
 
 
@@ -201,6 +205,52 @@ def test_over_ssh(cloud: Cloud, tmp_path: Path) -> None:
     assert "checksum compared" in done.stderr
     assert "was lost" in done.stderr
     assert list(place.iterdir()) == []
+
+
+@needs_sshd
+def test_ctrl_c_while_it_is_copied(cloud: Cloud, tmp_path: Path) -> None:
+    """Even on a line that hangs it ends at once; the next run goes on where this one was."""
+    root, place = tmp_path / "sshd", cloud.front_end / "b2ct"
+    root.mkdir()
+    place.mkdir()
+    cloud.double.rpc("one.datastore.update", 1, f'SAFE_DIRS="/var/tmp {place}"', 1)
+    image = a_qcow2(cloud.folder / "worker.qcow2", mark=os.urandom(4_000_000))
+    with front_end(root) as host, breaking_line(host.port, [2_000_000], silent=True) as line:
+        known = cloud.folder / "known"
+        known.write_text(f"[127.0.0.1]:{line.port} {host.host_key}\n")
+        words: list[str | Path] = [
+            *("register-image", image, "--ssh", f"{host.user}@127.0.0.1:{line.port}"),
+            *("--identity", host.key, "--known-hosts", known, "--folder", place),
+        ]
+        process = cloud.start(*words)
+        wait_until(lambda: any(one.stat().st_size > 1_000_000 for one in place.glob("*.part")))
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+        assert process.returncode == 130
+        assert "what was done until then stays" in said
+        assert "Traceback" not in said
+        assert not list(cloud.double.cloud.images)
+        done = cloud.b2ct(*words)
+    assert "image 0 (worker) is registered" in good(done)
+    assert "of it were there already" in done.stderr
+    assert list(place.iterdir()) == []
+
+
+def wait_until(found: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not found():
+        assert time.monotonic() < end, "it never was"
+        time.sleep(0.05)
+
+
+def test_ctrl_c_while_vms_start(cloud: Cloud) -> None:
+    cloud.double.rpc("one.template.allocate", 'NAME="t"\nCPU="1"\nMEMORY="64"')
+    process = cloud.start("instantiate", "t", "--count", "2", "--wait")
+    wait_until(lambda: len(cloud.double.cloud.vms) == 2 and "one.vm.info" in cloud.double.calls)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "2 of 2 VMs are submitted, and go on" in said
 
 
 def test_instantiate_says_why_not(cloud: Cloud) -> None:

@@ -121,4 +121,6 @@ def test_squid_gets_as_many_rules_as_there_are_servers(data: dict[str, Any]) -> 
         assert line.split()[4].startswith("^http://")
         assert len(line.split()) == 5
     allowed = [line for line in text_.splitlines() if line.startswith("http_access allow")]
-    assert allowed == ["http_access allow servers"]
+    assert allowed == ["http_access allow servers", "http_access allow here counters"]
+    here = [line for line in text_.splitlines() if line.startswith("acl here ")]
+    assert here == ["acl here src 127.0.0.1/32"]

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from b2ct.context.worker import for_worker
-from b2ct.dirac import cfg, cloudauth, resources
-from b2ct.dirac.capacity import Capacity
-from b2ct.dirac.resources import Place, Queue
 from b2ct.opennebula.acl import AclRule
 from b2ct.opennebula.client import Client
 from b2ct.opennebula.endpoint import Endpoint
+from b2ct.opennebula.states import NetState
 from b2ct.opennebula.text import Attributes
 from b2ct.opennebula.vmtemplates import WorkerAbout, vm_attributes
 from b2ct.site.load import load
@@ -36,7 +35,6 @@ workers:
   b2ct-worker: {cpu: 0.5, memory: 2 GiB, lifetime: 3 d}
 """
 PASSWORD = "a%b={c}#\u00e9;%%"
-CE = "one.b2ct.example.it"
 
 
 def site(folder: Path, text: str = SITE) -> Site:
@@ -74,24 +72,31 @@ def past(seconds: float) -> Clock:
 
 def furnish(double: OnedDouble, described: Site) -> Ids:
     """Hypervisors, a network, an image, a worker's template, and a user who may only use them."""
-    one = admin(double)
     for name in ("hv1", "hv2"):
         double.add_host(name, cores=8, memory_gb=32)
-    group = one.groups.allocate("dirac")
-    user = one.users.allocate("dirac", PASSWORD, groups=[group])
-    one.acls.add(AclRule.of(f"@{group} VM/* CREATE *"))
+    return make(admin(double), described, double.until)
+
+
+def make(one: Client, described: Site, until: Callable[[Callable[[], bool]], None]) -> Ids:
+    """The same on any server, but for the hypervisors; `until` lets its time pass."""
+    assert described.cloud.dirac is not None
+    (worker,) = described.described_workers
+    (net,) = described.networks
+    name = described.cloud.dirac.user
+    group = one.groups.allocate(name)
+    user = one.users.allocate(name, PASSWORD, groups=[group])
+    one.acls.add(AclRule.of(f"@{group} VM+TEMPLATE/* CREATE *"))
     span = {"TYPE": "IP4", "IP": "10.0.0.100", "SIZE": "50"}
     network = one.networks.allocate(
-        Attributes.of({"NAME": "vms", "VN_MAD": "bridge", "BRIDGE": "br0", "AR": span})
+        Attributes.of({"NAME": net, "VN_MAD": "bridge", "BRIDGE": "br0", "AR": span})
     )
-    image = one.images.allocate(
-        Attributes.of({"NAME": "el9-worker", "TYPE": "DATABLOCK", "SIZE": "10"}), 1
-    )
-    while not one.images.get(image).state.usable:
-        double.step()
+    disk = f"{worker.removesuffix('b2ct-worker')}el9-worker"
+    image = one.images.allocate(Attributes.of({"NAME": disk, "TYPE": "DATABLOCK", "SIZE": "10"}), 1)
+    until(lambda: one.images.get(image).state.usable)
+    until(lambda: one.networks.get(network).state is NetState.READY)
     about = WorkerAbout(
-        described, "b2ct-worker", for_worker(described), "el9-worker", "el9-worker", "oneadmin",
-        network_owners={"vms": "oneadmin"},
+        described, worker, for_worker(described, worker), disk, disk, one.me.name,
+        network_owners={net: one.me.name},
     )  # fmt: skip
     template = one.templates.allocate(vm_attributes(about))
     for kind, oid in ((one.networks, network), (one.images, image), (one.templates, template)):
@@ -100,24 +105,12 @@ def furnish(double: OnedDouble, described: Site) -> Ids:
     return Ids(user, group, image, network, template)
 
 
-def place(double: OnedDouble, etc: Path, **more: object) -> Place:
-    """How DIRAC reaches the double."""
-    values = {
-        "site": "CLOUD.Torino.it", "title": "B2CT-Torino", "ce": CE, "vo": "belle",
-        "url": double.url, "user": "dirac", "etc": str(etc), **more,
-    }  # fmt: skip
-    return Place(**values)  # type: ignore[arg-type]
-
-
-def configuration(described: Site, where: Place, folder: Path) -> Path:
-    """What `b2ct dirac config` writes."""
-    workers = described.described_workers.items()
-    queues = {
-        name: Queue(name, worker, Capacity(20, "the test"), "EL9") for name, worker in workers
-    }
-    (folder / "cloud.auth").write_text(cloudauth.text(CE, where.user, PASSWORD))
-    path = folder / "resources.cfg"
-    text = cfg.render(resources.resources(where, queues))
-    # So that a test need not wait long for a cloud that is away.
-    path.write_text(text.replace("Driver_host =", "Driver_timeout = 2\nDriver_host ="))
-    return path
+def text(prefix: str, lifetime: int) -> str:
+    """A site.yaml whose objects have names of their own on a server that is shared."""
+    return (
+        SITE.replace("vms:\n    cidr", f"{prefix}vms:\n    cidr")
+        .replace("network: vms", f"network: {prefix}vms")
+        .replace("user: dirac", f"user: {prefix}dirac")
+        .replace("b2ct-worker", f"{prefix}b2ct-worker")
+        .replace("lifetime: 3 d", f"disk: 5 GiB, cvmfs: {{quota: 1 GiB}}, lifetime: {lifetime} s")
+    )

@@ -18,7 +18,10 @@ QUEUE = "one.b2ct.example.it_b2ct-worker"
 class DiracServer:
     """DIRAC's own classes over a configuration; `log` has what they said."""
 
-    def __init__(self, configuration: Path, folder: Path, **environment: str) -> None:
+    def __init__(
+        self, configuration: Path, folder: Path, queue: str = QUEUE, **environment: str
+    ) -> None:
+        self._queue = queue
         self._log = folder / "dirac.log"
         answers, writer = os.pipe()
         environment = {
@@ -49,15 +52,18 @@ class DiracServer:
         self._answers.close()
         self._process.wait(60)
 
-    def __call__(self, do: str, *arguments: Any, queue: str = QUEUE) -> Any:
+    def __call__(self, do: str, *arguments: Any, queue: str = "") -> Any:
         """What the CE of a queue answers to a method; `queues`: what the resolver found."""
         assert self._process.stdin is not None
-        command = {"do": do, "queue": queue, "arguments": arguments}
+        command = {"do": do, "queue": queue or self._queue, "arguments": arguments}
         self._process.stdin.write(json.dumps(command).encode() + b"\n")
         self._process.stdin.flush()
         answer = self._answers.readline()
         assert answer, self.log
-        return json.loads(answer)
+        found = json.loads(answer)
+        said = ", ".join(map(repr, arguments))
+        print(f"DIRAC: {do}({said}) -> {json.dumps(found)}")  # shown when a test fails, or by -rP
+        return found
 
     @property
     def log(self) -> str:

@@ -1,7 +1,8 @@
 """Unmodified DIRAC 9.1.22 fills, watches and empties a cloud through the driver.
 
-DIRAC runs in a Python of its own (venv.py), reads the configuration that B2CT renders, and speaks
-to the double of oned. Nothing of DIRAC is replaced: program.py calls its classes.
+DIRAC runs in a Python of its own (venv.py), reads what `b2ct dirac config` writes, and speaks to
+the double of oned, and to a live one where there is one (clouds.py). Nothing of DIRAC is replaced:
+program.py calls its classes.
 """
 
 from __future__ import annotations
@@ -9,33 +10,50 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from email import message_from_string
 from pathlib import Path
 
 import pytest
 import yaml
 
-from b2ct.core.data import data_folder
+from b2ct.opennebula.client import Client
+from b2ct.opennebula.endpoint import Endpoint
 from b2ct.opennebula.objects import Vm
 from b2ct.opennebula.states import VmState
 from b2ct.opennebula.text import Attributes
-from tests.dirac import ground
-from tests.dirac.server import QUEUE, DiracServer
+from b2ct.site.model import Site
+from tests.cli.program import b2ct
+from tests.dirac import clouds, ground
+from tests.dirac.clouds import Cloud, DoubleCloud
+from tests.dirac.server import DiracServer
 from tests.oned import OnedDouble
 
 pytestmark = pytest.mark.dirac
-LIFETIME = 3 * 86400
 PILOT = "#!/bin/bash\necho the pilot\n"
+CE = "one.b2ct.example.it"
 
 
 class Stage:
     """The cloud, its objects, and the DIRAC server."""
 
-    def __init__(self, double: OnedDouble, ids: ground.Ids, dirac: DiracServer, pilot: Path):
-        self.double = double
-        self.ids = ids
+    def __init__(self, cloud: Cloud, described: Site, dirac: DiracServer, pilot: Path):
+        self.cloud = cloud
+        self.ids = ground.make(cloud.admin, described, cloud.until)
         self.dirac = dirac
         self.pilot = pilot
+
+    @property
+    def double(self) -> OnedDouble:
+        """For what no live server can be asked to do."""
+        assert isinstance(self.cloud, DoubleCloud)
+        return self.cloud.double
+
+    def start(self, name: str, *, by: Client | None = None) -> str:
+        """A VM that DIRAC knows nothing of."""
+        one = by or self.cloud.admin
+        made = one.templates.instantiate(self.ids.template, name=name)
+        return f"cloud://{made}"
 
     def submit(self, count: int) -> list[str]:
         done = self.dirac("submitJob", str(self.pilot), "", count)
@@ -44,10 +62,10 @@ class Stage:
         return list(done["Value"])
 
     def vm(self, reference: str) -> Vm:
-        return ground.admin(self.double).vms.get(number(reference))
+        return self.cloud.admin.vms.get(number(reference))
 
     def running(self, references: list[str]) -> None:
-        self.double.until(lambda: all(self.vm(one).running for one in references))
+        self.cloud.until(lambda: all(self.vm(one).running for one in references))
 
     def status(self, references: list[str]) -> list[str]:
         done = self.dirac("getJobStatus", references)
@@ -55,7 +73,7 @@ class Stage:
         return [done["Value"][one] for one in references]
 
     def gone(self, reference: str) -> None:
-        self.double.until(lambda: self.vm(reference).done)
+        self.cloud.until(lambda: self.vm(reference).done)
 
 
 def number(reference: str) -> int:
@@ -64,34 +82,57 @@ def number(reference: str) -> int:
     return int(found[1])
 
 
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    described = ground.site(tmp_path)
-    pilot = tmp_path / "pilot.sh"
+def configured(folder: Path, url: str) -> Path:
+    """What `b2ct dirac config` writes."""
+    etc = folder / "etc"
+    words = ("--endpoint", url, "--etc", str(etc), "--max-vms", "20", "--ce", CE, "-o", "etc")
+    done = b2ct("dirac", "config", "--offline", *words, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return etc / "resources.cfg"
+
+
+@contextmanager
+def on_stage(cloud: Cloud, folder: Path, *options: str) -> Iterator[Stage]:
+    """With further options of the CE."""
+    described = ground.site(folder, ground.text(cloud.prefix, cloud.lifetime))
+    pilot = folder / "pilot.sh"
     pilot.write_text(PILOT)
-    template = data_folder("templates") / "dirac" / "cloudinit.template"
-    (tmp_path / "b2ct-cloudinit.template").write_bytes(template.read_bytes())
-    with OnedDouble(clock=ground.past(LIFETIME + 3600)) as double:
-        ids = ground.furnish(double, described)
-        where = ground.place(double, tmp_path, cloudinit=True)
-        configuration = ground.configuration(described, where, tmp_path)
-        with DiracServer(configuration, tmp_path) as dirac:
-            yield Stage(double, ids, dirac, pilot)
+    cloud.add_hosts()
+    queue = f"{CE}_{next(iter(described.described_workers))}"
+    path = configured(folder, cloud.url)
+    path.write_text(path.read_text().replace("CEType =", "\n".join([*options, "CEType ="])))
+    with DiracServer(path, folder, queue) as dirac:
+        yield Stage(cloud, described, dirac, pilot)
+
+
+@pytest.fixture(params=clouds.KINDS)
+def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
+    """On the double, and on the live server if there is one."""
+    with clouds.cloud(request.param) as cloud, on_stage(cloud, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def on_double(tmp_path: Path) -> Iterator[Stage]:
+    """On the double only."""
+    with clouds.on_double() as cloud, on_stage(cloud, tmp_path) as made:
+        yield made
 
 
 def test_dirac_fills_watches_and_empties_the_cloud(stage: Stage) -> None:
-    found = stage.dirac("queues")[QUEUE]
+    cloud = stage.cloud
+    (found,) = stage.dirac("queues").values()
     assert found["Site"] == "CLOUD.Torino.it"
     assert found["Platform"] == "x86_64_EL9"
-    assert (found["CPUTime"], found["MaxRAM"]) == (str(LIFETIME * 10), "2048")
+    assert (found["CPUTime"], found["MaxRAM"]) == (str(cloud.lifetime // 60 * 600), "2048")
 
     # A pilot of long ago, and VMs of old that are not DIRAC's to touch.
-    one = ground.admin(stage.double)
     (old,) = stage.submit(1)
-    stranger = one.templates.instantiate(stage.ids.template, name="VMDIRAC3_STRANGER")
-    own = ground.dirac(stage.double).templates.instantiate(stage.ids.template, name="by-hand")
-    stage.running([old, f"cloud://{stranger}", f"cloud://{own}"])
-    stage.double.tick(LIFETIME + 3600)
+    stranger = stage.start("VMDIRAC3_STRANGER")
+    dirac = Client(Endpoint(cloud.url, f"{cloud.prefix}dirac:{ground.PASSWORD}", proxy=""))
+    own = stage.start(f"{cloud.prefix}by-hand", by=dirac)
+    stage.running([old, stranger, own])
+    cloud.age(cloud.lifetime + 5)
 
     pilots = stage.submit(3)
     assert stage.status(pilots) == ["Running"] * 3, "waiting for a hypervisor is not an end"
@@ -105,8 +146,8 @@ def test_dirac_fills_watches_and_empties_the_cloud(stage: Stage) -> None:
     stage.gone(killed)
     assert stage.status(pilots) == ["Done", "Running", "Running"]
 
-    one.vms.action(number(off), "poweroff")
-    stage.double.until(lambda: stage.vm(off).state is VmState.POWEROFF)
+    cloud.admin.vms.action(number(off), "poweroff")
+    cloud.until(lambda: stage.vm(off).state is VmState.POWEROFF)
     assert stage.status(pilots) == ["Done", "Done", "Running"]
 
     assert stage.dirac("cleanupPilots")["OK"], stage.dirac.log
@@ -114,25 +155,24 @@ def test_dirac_fills_watches_and_empties_the_cloud(stage: Stage) -> None:
     stage.gone(old)
     assert stage.status([*pilots, old]) == ["Done", "Done", "Running", "Done"]
     assert stage.dirac("getCEStatus")["RunningJobs"] == 1
-    assert stage.vm(stays).running
-    assert one.vms.get(stranger).running
-    assert one.vms.get(own).running
+    assert all(stage.vm(one).running for one in (stays, stranger, own))
 
 
 def test_vms_have_the_sites_context_and_the_pilot(stage: Stage) -> None:
     first, second = stage.submit(2)
     stage.running([first, second])
     vm = stage.vm(first)
-    assert vm.owner == "dirac"
-    template = ground.admin(stage.double).templates.get(stage.ids.template)
+    assert vm.owner == f"{stage.cloud.prefix}dirac"
+    template = stage.cloud.admin.templates.get(stage.ids.template)
+    worker = f"{stage.cloud.prefix}b2ct-worker"
     before, after = dict(template.template.vector("CONTEXT")), dict(vm.context)
     assert after["B2CT_VMID"] == str(vm.id), "oned has expanded $VMID"
-    assert after["SET_HOSTNAME"] == f"b2ct-worker-{vm.id}"
+    assert after["SET_HOSTNAME"] == f"{worker}-{vm.id}"
     assert after["B2CT_SITE"] == before["B2CT_SITE"] == "Torino"
     assert set(before) <= set(after)
     whole = message_from_string(base64.b64decode(after["USERDATA"]).decode())
     texts = [
-        bytes(part.get_payload(decode=True)).decode()  # type: ignore[arg-type]
+        bytes(part.get_payload(decode=True)).decode()
         for part in whole.walk()
         if not part.is_multipart()
     ]
@@ -145,34 +185,41 @@ def test_vms_have_the_sites_context_and_the_pilot(stage: Stage) -> None:
     assert vm.user_template.text("LABELS") == "b2ct,dirac"
     assert vm.user_template.text("B2CT_MADE") == "YES"
     assert vm.user_template.text("B2CT_DIRAC") == "127.0.0.1"
-    assert vm.user_template.text("B2CT_WORKER") == "b2ct-worker"
+    assert vm.user_template.text("B2CT_WORKER") == worker
     assert stage.vm(second).context["B2CT_VMID"] != after["B2CT_VMID"]
 
 
 def test_references_of_others_are_never_ended(stage: Stage) -> None:
-    one = ground.admin(stage.double)
-    stranger = f"cloud://{one.templates.instantiate(stage.ids.template, name='VMDIRAC3_X')}"
+    stranger = stage.start("VMDIRAC3_X")
     stage.running([stranger])
     assert stage.status([stranger, "cloud://4711", "cloud://x"]) == ["Deleted"] * 3
     assert stage.dirac("killJob", [stranger, "cloud://4711"])["OK"]
     assert stage.vm(stranger).running
 
 
-def test_a_vm_that_cannot_be_ended_does_not_keep_the_others(stage: Stage) -> None:
-    pilots = stage.submit(2)
-    stage.running(pilots)
-    one = ground.admin(stage.double)
-    stage.double.tick(LIFETIME + 3600)
-    (young,) = stage.submit(1)
-    stage.running([young])
+def test_a_vm_that_cannot_be_ended_does_not_keep_the_others(on_double: Stage) -> None:
+    pilots = on_double.submit(2)
+    on_double.running(pilots)
+    one = on_double.cloud.admin
+    on_double.double.tick(DoubleCloud.lifetime + 3600)
+    (young,) = on_double.submit(1)
+    on_double.running([young])
     # Shutting down already: oned refuses to end it twice.
     one.vms.terminate(number(pilots[0]))
-    assert stage.dirac("cleanupPilots")["OK"], stage.dirac.log
-    stage.gone(pilots[1])
-    assert stage.vm(young).running
+    assert on_double.dirac("cleanupPilots")["OK"], on_double.dirac.log
+    on_double.gone(pilots[1])
+    assert on_double.vm(young).running
 
 
-def test_when_the_cloud_is_away_dirac_knows_and_goes_on(stage: Stage) -> None:
+def test_when_the_cloud_is_away_dirac_knows_and_goes_on(tmp_path: Path) -> None:
+    with (
+        clouds.on_double() as cloud,
+        on_stage(cloud, tmp_path, "Driver_timeout = 3") as made,
+    ):
+        go_away_and_come_back(made)
+
+
+def go_away_and_come_back(stage: Stage) -> None:
     pilots = stage.submit(1)
     stage.running(pilots)
     stage.double.stop()
@@ -187,21 +234,21 @@ def test_when_the_cloud_is_away_dirac_knows_and_goes_on(stage: Stage) -> None:
     assert ground.PASSWORD not in stage.dirac.log
 
 
-def test_failed_vms_are_cleaned_up(stage: Stage) -> None:
-    stage.double.faults.fail_boot("VMDIRAC3_*")
-    pilots = stage.submit(1)
-    stage.double.until(lambda: stage.vm(pilots[0]).failed)
-    assert stage.dirac("cleanupPilots")["OK"], stage.dirac.log
-    stage.gone(pilots[0])
-    assert stage.status(pilots) == ["Done"]
+def test_failed_vms_are_cleaned_up(on_double: Stage) -> None:
+    on_double.double.faults.fail_boot("VMDIRAC3_*")
+    pilots = on_double.submit(1)
+    on_double.double.until(lambda: on_double.vm(pilots[0]).failed)
+    assert on_double.dirac("cleanupPilots")["OK"], on_double.dirac.log
+    on_double.gone(pilots[0])
+    assert on_double.status(pilots) == ["Done"]
 
 
-def test_a_quota_ends_a_submission_with_what_was_started(stage: Stage) -> None:
-    one = ground.admin(stage.double)
+def test_a_quota_ends_a_submission_with_what_was_started(on_double: Stage) -> None:
+    one = on_double.cloud.admin
     one.users.quota(
-        stage.ids.user,
+        on_double.ids.user,
         Attributes.of({"VM": {"VMS": 2, "CPU": -2, "MEMORY": -2, "SYSTEM_DISK_SIZE": -2}}),
     )
-    done = stage.dirac("submitJob", str(stage.pilot), "", 3)
+    done = on_double.dirac("submitJob", str(on_double.pilot), "", 3)
     assert len(done["Value"]) == 2
-    assert "limit of 2 reached" in stage.dirac.log or "quota" in stage.dirac.log
+    assert "limit of 2 reached" in on_double.dirac.log or "quota" in on_double.dirac.log

@@ -52,11 +52,34 @@ def test_nothing_is_started_or_changed(stage: Stage) -> None:
     stage.double.calls.clear()
     stage.run()
     reads = (".info", "system.version", "pool.info")
-    assert [name for name in stage.double.calls if not name.endswith(reads)] == []
+    others = [name for name in stage.double.calls if not name.endswith(reads)]
+    assert others == ["one.template.instantiate"], "with a disk that does not exist"
+    assert stage.admin.vms.all(state=stage.admin.vms.EVERY) == ()
 
 
 def disable_image(stage: Stage) -> None:
     stage.admin.images.enable(stage.ids.image, False)
+
+
+def hide_network(stage: Stage) -> None:
+    stage.admin.networks.chmod(stage.ids.network, "um-------")
+    # oned gives every new group the use of all networks.
+    drop_rules(stage, "NET/")
+
+
+def drop_rules(stage: Stage, start: str) -> None:
+    for rule in stage.admin.acls.all():
+        if str(rule).startswith(f"@{stage.ids.group} {start}"):
+            stage.admin.acls.delete(rule.id)
+
+
+def guarded(stage: Stage) -> None:
+    """The network's security group is not the user's to use."""
+    group = stage.admin.security_groups.allocate(
+        Attributes.of({"NAME": "g", "RULE": {"PROTOCOL": "ALL", "RULE_TYPE": "outbound"}})
+    )
+    stage.admin.security_groups.chmod(group, "um-------")
+    stage.admin.networks.update(stage.ids.network, Attributes.of({"SECURITY_GROUPS": str(group)}))
 
 
 def no_context(stage: Stage) -> None:
@@ -101,10 +124,11 @@ def namesake(stage: Stage) -> None:
         (lambda s: s.admin.images.chmod(s.ids.image, "um-------"), "image", check.FAILED,
          "b2ct apply"),
         (disable_image, "image", check.FAILED, "register it again"),
-        (lambda s: s.admin.networks.chmod(s.ids.network, "um-------"), "network", check.FAILED,
-         "b2ct apply"),
+        (hide_network, "network", check.FAILED, "b2ct apply"),
         (no_context, "context", check.WARNING, "register the worker again"),
         (large_context, "context", check.FAILED, "too large"),
+        (lambda s: drop_rules(s, "VM+TEMPLATE/"), "rights", check.FAILED, "CREATE TEMPLATE"),
+        (guarded, "rights", check.FAILED, "security group"),
         (quota, "quota", check.WARNING, "cloud.dirac.quota"),
         (administrator, "credentials", check.WARNING, "a user of its own"),
         (failed_vm, "VMs", check.WARNING, "BOOT_FAILURE"),
@@ -116,6 +140,9 @@ def test_what_is_wrong_is_told_with_a_remedy(
 ) -> None:
     spoil(stage)
     found = stage.run()
+    # Whoever may not use a network may not start a VM on it either.
+    if name == "network":
+        assert found.pop("rights").verdict == check.FAILED
     assert found.verdicts() == {name: verdict}
     assert remedy in found[name].remedy
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from diraccfg import CFG
 from libcloud.compute.types import NodeState
 
 from b2ct.core.errors import B2ctError
@@ -18,7 +18,7 @@ from b2ct.opennebula.objects import Vm
 from b2ct.opennebula.states import VmState
 from b2ct.opennebula.text import Attributes
 from b2ct.site.workers import Worker
-from tests.dirac import ground
+from tests.dirac import ground, read
 
 PLACE = Place(
     "CLOUD.Torino.it", "B2CT-Torino", "one.example.it", "belle", "https://one.example.it:2634/RPC2",
@@ -79,38 +79,37 @@ def test_endpoints(given: dict[str, object], url: str) -> None:
     assert (made.url, made.auth) == (url, "dirac:p")
 
 
-def parsed(place: Place, made: dict[str, Queue]) -> CFG:
-    text = cfg.render(resources.resources(place, made))
-    return CFG().loadFromBuffer(text)["Resources"]["Sites"]["CLOUD"]["CLOUD.Torino.it"]
+def parsed(place: Place, made: dict[str, Queue]) -> dict[str, Any]:
+    return read.site(cfg.render(resources.resources(place, made)))
 
 
 def queue(name: str, os: str = "EL9", **more: object) -> Queue:
-    return Queue(name, Worker(**more), Capacity(7, "the test"), os, 3)  # type: ignore[arg-type]
+    return Queue(name, Worker(**more), Capacity(7, "the test"), os, 3)
 
 
 def test_the_section(tmp_path: Path) -> None:
     made = parsed(PLACE, {"small": queue("small"), "big": queue("big", vcpu=8, lifetime=7200)})
     ce = made["CEs"]["one.example.it"]
-    assert ce.getOption("Driver_host") == "one.example.it"
-    assert ce.getOption("Driver_port") == "2634"
-    assert ce.getOption("Driver_secure") == "True"
-    assert ce.getOption("Context_MaxLifetime") == "259200", "the longest of all queues"
-    assert ce.getOption("OS") == "EL9"
-    assert ce.getOption("Context_Template") == "/opt/dirac/etc/b2ct-cloudinit.template"
+    assert ce["Driver_host"] == "one.example.it"
+    assert ce["Driver_port"] == "2634"
+    assert ce["Driver_secure"] == "True"
+    assert ce["Context_MaxLifetime"] == "259200", "the longest of all queues"
+    assert ce["OS"] == "EL9"
+    assert ce["Context_Template"] == "/opt/dirac/etc/b2ct-cloudinit.template"
     small, big = (ce["Queues"][name] for name in ("small", "big"))
-    assert small.getOption("Instance_Flavor") == "name:small"
-    assert (small.getOption("maxCPUTime"), big.getOption("maxCPUTime")) == ("4320", "120")
-    assert (small.getOption("MaxTotalJobs"), small.getOption("MaxWaitingJobs")) == ("7", "5")
-    assert (big.getOption("NumberOfProcessors"), big.getOption("LocalCEType")) == ("8", "Pool")
-    assert not small.isOption("Tag")
+    assert small["Instance_Flavor"] == "name:small"
+    assert (small["maxCPUTime"], big["maxCPUTime"]) == ("4320", "120")
+    assert (small["MaxTotalJobs"], small["MaxWaitingJobs"]) == ("7", "5")
+    assert (big["NumberOfProcessors"], big["LocalCEType"]) == ("8", "Pool")
+    assert "Tag" not in small
     assert "password" not in cfg.render(resources.resources(PLACE, {"a": queue("a")})).lower()
 
 
 def test_several_distributions_name_their_platforms() -> None:
     made = {"a": queue("a"), "b": queue("b", "Debian12")}
     ce = parsed(PLACE, made)["CEs"]["one.example.it"]
-    assert not ce.isOption("OS")
-    assert ce["Queues"]["b"].getOption("Platform") == "x86_64_Debian12"
+    assert "OS" not in ce
+    assert ce["Queues"]["b"]["Platform"] == "x86_64_Debian12"
     assert any("several distributions" in note for note in resources.notes(PLACE, made))
 
 
@@ -121,10 +120,10 @@ def test_hs06_is_told_in_si00() -> None:
 
 def test_vmdirac() -> None:
     text = cfg.render(resources.legacy(PLACE, {"a": queue("a")}, "se=cret{"))
-    cloud = CFG().loadFromBuffer(text)["Resources"]["Sites"]["CLOUD"]["CLOUD.Torino.it"]["Cloud"]
+    cloud = read.site(text)["Cloud"]
     one = cloud["one.example.it"]
-    assert (one.getOption("CEType"), one.getOption("Password")) == ("OpenNebula", "se=cret{")
-    assert one["VMTypes"]["a"].getOption("TemplateID") == "3"
+    assert (one["CEType"], one["Password"]) == ("OpenNebula", "se=cret{")
+    assert one["VMTypes"]["a"]["TemplateID"] == "3"
     unknown = Queue("a", Worker(), Capacity(7, ""), "EL9")
     with pytest.raises(B2ctError, match="wants the ID of the template"):
         resources.legacy(PLACE, {"a": unknown}, "x")

@@ -7,23 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from diraccfg import CFG
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from b2ct.core.errors import B2ctError
 from b2ct.dirac import cfg, cloudauth
+from tests.dirac import read
 
 NAMES = st.text("abcXYZ019._-", min_size=1, max_size=8)
 VALUES = st.text(st.characters(codec="utf-8"), max_size=12)
 TREES: Any = st.recursive(VALUES, lambda inner: st.dictionaries(NAMES, inner, max_size=3))
-
-
-def plain(tree: CFG) -> dict[str, Any]:
-    return {
-        **{name: tree.getOption(name) for name in tree.listOptions()},
-        **{name: plain(tree[name]) for name in tree.listSections()},
-    }
 
 
 @settings(max_examples=60)
@@ -33,7 +26,7 @@ def test_diraccfg_reads_what_was_written_or_it_is_refused(tree: dict[str, Any]) 
         text = cfg.render(tree, comments=["made by a test"])
     except B2ctError:
         return
-    assert plain(CFG().loadFromBuffer(text)) == tree
+    assert read.tree(text) == tree
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a{", "a=b", "a/b", "#a", "a\n"])

@@ -60,7 +60,9 @@ def test_it_boots_takes_its_context_and_can_be_logged_in_to(
         *("image", "test", "worker.qcow2", "--quick", "--json"),
         *("--jobs", "2", "--consoles", tmp_path / "consoles"),
     )
-    consoles = "\n".join(path.read_text() for path in (tmp_path / "consoles").glob("*.log"))
+    consoles = "\n".join(
+        path.read_text(errors="replace") for path in (tmp_path / "consoles").glob("*.log")
+    )
     assert done.returncode == 0, done.stdout + done.stderr + consoles[-8000:]
     results = json.loads(done.stdout)
     assert [(row["scenario"]["firmware"], row["scenario"]["source"]) for row in results] == [

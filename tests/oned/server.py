@@ -52,6 +52,10 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self._send(200, self.server.cloud.call(name or "", arguments))
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The Date of an answer is by the double's clock."""
+        return super().date_time_string(timestamp or self.server.cloud.clock.now)
+
     def _go_wrong(self, fault: HttpFault, name: str, arguments: tuple[Any, ...]) -> None:
         cloud = self.server.cloud
         if fault.kind == "hang":

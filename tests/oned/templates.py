@@ -123,6 +123,7 @@ def instantiate_template(  # noqa: PLR0917 - the arguments are oned's
     if extra:
         wanted = parse(extra)
         check_restricted(call, wanted)
+        call.may(CREATE, "TEMPLATE")  # it is then taken for a new one
         template.merge(wanted)
     inside = template.pop("NAME")
     template.set("TEMPLATE_ID", str(template_id))

@@ -118,6 +118,7 @@ class Vnet(Owned):
     kind: ClassVar[str] = "NET"
     ranges: list[AddressRange] = field(default_factory=list)
     next_range: int = 0
+    state: int = 1
 
     @property
     def clusters(self) -> set[int]:
@@ -167,7 +168,7 @@ class Vnet(Owned):
     def _write(self, *, leases: bool) -> str:
         states = vms = ""
         if self.cloud.release.vnet_states:
-            states = xmlwriter.cdata("STATE", 1) + xmlwriter.cdata("PREV_STATE", 1)
+            states = xmlwriter.cdata("STATE", self.state) + xmlwriter.cdata("PREV_STATE", 1)
             users = {vm for ar in self.ranges for vm in ar.leases.values() if vm >= 0}
             vms = xmlwriter.ids("UPDATED_VMS", users) + "".join(
                 f"<{name}_VMS></{name}_VMS>" for name in ("OUTDATED", "UPDATING", "ERROR")

@@ -93,8 +93,11 @@ class Cloud:
         return planning.plan(self.desired(one), there, options)
 
     def apply(self, one: Client, options: Options = PLAIN) -> Done:
-        found = self.plan(one, options)
-        return carrying.apply(one, self.desired(one), found, password=lambda: PASSWORD)
+        return self.carry_out(one, self.plan(one, options))
+
+    def carry_out(self, one: Client, plan: Plan) -> Done:
+        """A plan that was made before."""
+        return carrying.apply(one, self.desired(one), plan, password=lambda: PASSWORD)
 
 
 def keys(steps: Any, action: Action) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -54,10 +55,7 @@ class Ground:
     def sweep(self) -> None:
         """Remove everything that these tests made."""
         one = self.one
-        for vm in one.vms.all():
-            if vm.name.startswith(self.prefix):
-                with suppress(OneError):
-                    one.vms.terminate(vm.id, hard=True)
+        self._end_vms()
         for rule in one.acls.all():
             mine = {u.id for u in one.users.all() if u.name.startswith(self.prefix)}
             if rule.user in {0x1_0000_0000 | number for number in mine}:
@@ -71,6 +69,20 @@ class Ground:
                     wait_image_gone(one, image.id, deadline=30)
         for last in (one.groups, one.hosts, one.datastores, one.clusters):
             self._remove(last)
+
+    def _end_vms(self) -> None:
+        """What a VM uses cannot be removed before it has really gone."""
+        end = time.monotonic() + 30
+        asked: set[int] = set()
+        while time.monotonic() < end:
+            mine = [vm.id for vm in self.one.vms.all() if vm.name.startswith(self.prefix)]
+            if not mine:
+                return
+            for vm in set(mine) - asked:
+                with suppress(OneError):
+                    self.one.vms.terminate(vm, hard=True)
+                    asked.add(vm)
+            time.sleep(0.5)
 
     def _remove(self, kind: Kind[Any]) -> None:
         for item in kind.all():

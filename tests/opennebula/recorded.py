@@ -11,6 +11,7 @@ from typing import Any
 from .servers import answer
 
 FOLDER = Path(__file__).parent.parent / "oned" / "recordings"
+FILE = FOLDER / "6.10.5-images-and-vms.jsonl"
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Exchange:
 
 @cache
 def exchanges() -> tuple[Exchange, ...]:
-    rows = (json.loads(line) for line in (FOLDER / "6.10.5.jsonl").read_text().splitlines())
+    rows = (json.loads(line) for line in FILE.read_text().splitlines())
     return tuple(
         Exchange(
             row["n"], row["method"], row["label"], tuple(row["args"][1:]),

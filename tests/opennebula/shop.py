@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -97,6 +99,20 @@ class Shop:
             }
         )  # fmt: skip
         return self.ground.one.networks.allocate(attributes)
+
+
+@contextmanager
+def a_shop(ground: Ground, folder: Path) -> Iterator[Shop]:
+    """A shop on a server, whose datastore may read `folder` for so long."""
+    folder.mkdir(exist_ok=True)
+    stores = ground.one.datastores
+    before = stores.get(ground.datastore).template.text("SAFE_DIRS")
+    safe = f"{before or '/var/tmp'} {folder}"
+    stores.update(ground.datastore, Attributes.of({"SAFE_DIRS": safe}))
+    try:
+        yield Shop(ground, folder, a_site(ground.prefix))
+    finally:
+        stores.update(ground.datastore, Attributes.of({"SAFE_DIRS": before}))
 
 
 def a_site(prefix: str) -> Site:

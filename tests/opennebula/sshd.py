@@ -80,13 +80,15 @@ class Line:
     port: int
     cuts: list[int]
     connections: int = 0
+    silent: bool = False
+    """What breaks says nothing: the connection stays open, and nothing comes through any more."""
 
 
 @contextmanager
-def breaking_line(to: int, cuts: list[int]) -> Iterator[Line]:
+def breaking_line(to: int, cuts: list[int], *, silent: bool = False) -> Iterator[Line]:
     """Connections beyond those of `cuts` hold."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        line = Line(listening.getsockname()[1], list(cuts))
+        line = Line(listening.getsockname()[1], list(cuts), silent=silent)
         threading.Thread(target=_accept, args=(listening, line, to), daemon=True).start()
         yield line
 
@@ -99,14 +101,17 @@ def _accept(listening: socket.socket, line: Line, to: int) -> None:
             left = line.cuts.pop(0) if line.cuts else 1 << 62
             there = socket.create_connection(("127.0.0.1", to))
             for source, target, limit in ((here, there, left), (there, here, 1 << 62)):
-                threading.Thread(target=_pipe, args=(source, target, limit), daemon=True).start()
+                ends = (source, target, limit, line.silent)
+                threading.Thread(target=_pipe, args=ends, daemon=True).start()
 
 
-def _pipe(source: socket.socket, target: socket.socket, limit: int) -> None:
+def _pipe(source: socket.socket, target: socket.socket, limit: int, silent: bool) -> None:
     with suppress(OSError):
         while limit > 0 and (data := source.recv(min(65536, limit))):
             target.sendall(data)
             limit -= len(data)
+    if silent and limit <= 0:
+        return
     for end in (source, target):
         with suppress(OSError):
             end.shutdown(socket.SHUT_RDWR)

@@ -54,7 +54,8 @@ def test_the_usual_way() -> None:
 def test_another_host_is_not_the_pinned_one() -> None:
     way = plan(Source(ssh="admin@other.example.org:2222"), site=pinned())
     assert isinstance(way, Upload)
-    assert (str(way.server), way.server.host_key) == ("admin@[other.example.org]:2222", "")
+    assert (str(way.server), way.server.host_key) == ("admin@other.example.org:2222", "")
+    assert way.server.ssh == "ssh -p 2222 admin@other.example.org"
     assert [path.name for path in way.server.known_hosts] == ["known_hosts", "ssh_known_hosts"]
 
 

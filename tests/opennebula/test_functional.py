@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import pytest
 
+from b2ct.core.errors import B2ctError
+from b2ct.opennebula import instantiate, register, rollback
 from b2ct.opennebula.acl import AclRule
 from b2ct.opennebula.client import Client
 from b2ct.opennebula.endpoint import Endpoint
@@ -25,8 +28,10 @@ from b2ct.opennebula.faults import (
     UnreachableError,
     VmFailedError,
 )
+from b2ct.opennebula.images import Choice
+from b2ct.opennebula.instantiate import Wish
 from b2ct.opennebula.kind import ALL, MINE
-from b2ct.opennebula.objects import Template
+from b2ct.opennebula.objects import Template, Vm
 from b2ct.opennebula.quotas import Limit
 from b2ct.opennebula.settle import Settled, settle
 from b2ct.opennebula.states import HostStatus, ImageState
@@ -35,6 +40,7 @@ from b2ct.opennebula.waiting import wait_image, wait_image_gone, wait_network, w
 from tests.oned import Clock, OnedDouble, Timing
 
 from .conftest import QUICK, Ground, on
+from .shop import MIB, Shop, a_content, a_shop
 
 SCRIPT = "IyEvYmluL3NoCmVjaG8gaGVsbG8K"
 
@@ -250,6 +256,50 @@ class TestEverywhere:
             one.templates.instantiate(number, name=ground.name("vm"))
         with pytest.raises(MissingError):
             one.templates.instantiate(88888, name=ground.name("vm"))
+
+    def test_from_a_file_to_vms_and_back(self, ground: Ground, tmp_path: Path) -> None:
+        """Register, instantiate, run; a second version, and the way back from it."""
+        first = a_content(tmp_path / "first.qcow2", mark=b"first")
+        second = a_content(tmp_path / "second.qcow2", mark=b"second")
+        ground.one.hosts.allocate(ground.name("host"), im="dummy", vmm="dummy")
+        with a_shop(ground, tmp_path / "front-end") as a:
+            shop = a.with_worker(disk=64 * MIB)
+            shop.network(ground.name("vms"))
+            shop.put(shop.request(first))
+            old = started(shop)
+            assert images_of(old) == [shop.base]
+            assert old.disks[0]["SIZE"] == "64"
+            assert old.addresses[0].startswith("10.1.0.")
+            assert old.context["USERDATA_ENCODING"] == "base64"
+            with pytest.raises(B2ctError, match=r"1 VM\(s\) use it"):
+                shop.put(shop.request(second, Choice.REPLACE))
+
+            shop.put(shop.request(second, Choice.NEW_VERSION))
+            assert images_of(started(shop)) == [f"{shop.base}.v2"]
+            family = register.survey(ground.one).family(shop.base)
+            assert [(v.number, v.current) for v in family.versions] == [(1, False), (2, True)]
+            rollback.apply(ground.one, rollback.plan(family, None))
+            assert images_of(started(shop)) == [shop.base]
+            # VMs that ran stayed what they were, and a third run finds nothing to do.
+            assert images_of(ground.one.vms.get(old.id)) == [shop.base]
+            plan = register.plan(
+                shop.request(first), register.survey(ground.one), shop.ground.where
+            )
+            assert plan.nothing
+
+
+def started(shop: Shop) -> Vm:
+    """A running VM from the shop's template."""
+    wish = Wish(shop.ground.name("template"), name=shop.ground.name("vm"), wait=True, deadline=60)
+    (done,) = instantiate.run(shop.ground.client(), wish)
+    assert done.error is None, done.error
+    assert done.vm is not None
+    assert done.vm.running
+    return done.vm
+
+
+def images_of(vm: Vm) -> list[str]:
+    return [disk["IMAGE"] for disk in vm.disks]
 
 
 class TestFaults:

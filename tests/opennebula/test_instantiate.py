@@ -12,10 +12,10 @@ from b2ct.core.errors import B2ctError
 from b2ct.opennebula import instantiate
 from b2ct.opennebula.client import Client
 from b2ct.opennebula.delivery import Source
-from b2ct.opennebula.faults import StuckError, VmFailedError
+from b2ct.opennebula.faults import StuckError, UncertainError, UnknownNameError, VmFailedError
 from b2ct.opennebula.instantiate import Started, Wish
-from b2ct.opennebula.objects import Host, Vm
-from b2ct.opennebula.states import HostState, VmState
+from b2ct.opennebula.objects import Datastore, Host, Vm
+from b2ct.opennebula.states import DatastoreType, HostState, VmState
 from b2ct.opennebula.text import Attributes
 from tests.oned import OnedDouble
 
@@ -23,6 +23,7 @@ from .conftest import Ground, on
 from .shop import Shop, a_content, a_site
 
 GIB = 2**20  # KB
+DISK = {"IMAGE": "worker", "SIZE": "40960", "CLONE": "YES", "CLONE_TARGET": "SYSTEM"}
 
 
 def host(number: int = 0, **changes: Any) -> Host:
@@ -33,6 +34,16 @@ def host(number: int = 0, **changes: Any) -> Host:
         **changes,
     }  # fmt: skip
     return Host(**values)
+
+
+def datastore(**changes: Any) -> Datastore:
+    values: dict[str, Any] = {
+        "id": 0, "name": "system", "uid": 0, "gid": 0, "owner": "oneadmin", "group": "oneadmin",
+        "type": DatastoreType.SYSTEM, "ds_mad": "-", "tm_mad": "shared", "base_path": "",
+        "enabled": True, "clusters": (0,), "total": 0, "free": 0, "used": 0, "images": (),
+        **changes,
+    }  # fmt: skip
+    return Datastore(**values)
 
 
 def vm(error: str = "", **template: Any) -> Vm:
@@ -53,15 +64,38 @@ def vm(error: str = "", **template: Any) -> Vm:
         ([host(max_cpu=100)], "wants 2 CPU and 4096 MiB, the largest", "site.yaml"),
         ([host(max_memory=2 * GIB)], "1 CPU|8 CPU and 2048 MiB", "site.yaml"),
         ([host(used_cpu=700), host(1, used_memory=15 * GIB)], r"2 hypervisor\(s\).* full", "add"),
-        ([host(used_cpu=700), host(1)], "hv1 has room", "cluster"),
+        ([host(used_cpu=700), host(1)], "hv1 has CPU and memory", "cluster"),
+        (
+            [host(free_disk=20000), host(1, free_disk=30000)],
+            "disks need 40960 MiB, hv1 has 30000 MiB free",
+            "smaller `disk`",
+        ),
+        ([host(free_disk=20000), host(1, free_disk=50000)], "something else", "cluster"),
     ],
 )
 def test_why_it_waits(hosts: list[Host], why: str, hint: str) -> None:
-    said = instantiate.explained_waiting(StuckError("x"), vm(), hosts, 60)
+    said = instantiate.explained_waiting(StuckError("x"), vm(DISK=DISK), hosts, 60)
     with pytest.raises(StuckError, match=why):
         raise said
     assert hint in said.hint
     assert "onevm terminate 7" in said.hint
+
+
+@pytest.mark.parametrize(
+    ("disk", "free", "why"),
+    [
+        (DISK, 1000, "the system datastore 'system' has 1000 MiB free"),
+        (DISK, 50000, "something else"),
+        (DISK, 0, "hv0 has 10 MiB free"),  # each hypervisor has its own: it is not measured
+        ({**DISK, "CLONE": "NO"}, 1000, "something else"),
+        ({**DISK, "CLONE_TARGET": "SELF"}, 1000, "something else"),
+    ],
+)
+def test_no_room_for_its_disk(disk: dict[str, str], free: int, why: str) -> None:
+    store = datastore(total=free, free=free)
+    images = datastore(type=DatastoreType.IMAGE, name="default", free=5, total=5)
+    said, _ = instantiate.no_place(vm(DISK=disk), [host(free_disk=10)], [images, store])
+    assert why in said
 
 
 @pytest.mark.parametrize(
@@ -189,6 +223,23 @@ class TestOnTheDouble:
         done = started(double, count=2, wait=False)
         assert len({one.id for one in done}) == 2
         assert len(on(double).one.vms.all()) == 2
+
+    def test_a_lost_answer_beside_an_older_vm_of_that_name(self, double: OnedDouble) -> None:
+        """The older one is not taken for the new one; whether that is there nobody knows."""
+        (old,) = started(double, name="w", wait=False)
+        double.faults.http("reset", method="one.template.instantiate")
+        (new,) = instantiate.run(on(double).client(), Wish("t-template", name="w"))
+        assert new.id != old.id
+        double.faults.http("status", method="one.template.instantiate", status=502)
+        with pytest.raises(UncertainError):
+            instantiate.run(on(double).client(), Wish("t-template", name="w"))
+
+    def test_what_the_cloud_lacks_for_a_template_of_ours(self, double: OnedDouble) -> None:
+        ground = on(double)
+        name = template(ground, NIC={"NETWORK": "vms"}, B2CT_MADE="YES")
+        with pytest.raises(UnknownNameError, match="no network named 'vms'") as caught:
+            instantiate.run(ground.one, Wish(name))
+        assert "b2ct apply" in caught.value.hint
 
     def test_a_quota_in_the_middle(self, double: OnedDouble) -> None:
         one = on(double).one

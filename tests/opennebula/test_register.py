@@ -27,24 +27,14 @@ from tests import web
 from tests.oned import Capacity, OnedDouble
 
 from .conftest import QUICK, Ground, on
-from .shop import MIB, Shop, a_content, a_qcow2, a_site
+from .shop import MIB, Shop, a_content, a_qcow2, a_shop
 from .sshd import breaking_line, front_end, needs_sshd
-
-
-def a_shop(ground: Ground, folder: Path) -> Shop:
-    folder.mkdir(exist_ok=True)
-    store = ground.one.datastores.get(ground.datastore)
-    safe = store.template.text("SAFE_DIRS") or "/var/tmp"
-    if str(folder) not in safe.split():
-        ground.one.datastores.update(store.id, Attributes.of({"SAFE_DIRS": f"{safe} {folder}"}))
-    return Shop(ground, folder, a_site(ground.prefix))
 
 
 @pytest.fixture
 def shop(ground: Ground, tmp_path: Path) -> Iterator[Shop]:
-    before = ground.one.datastores.get(ground.datastore).template.text("SAFE_DIRS")
-    yield a_shop(ground, tmp_path / "front-end")
-    ground.one.datastores.update(ground.datastore, Attributes.of({"SAFE_DIRS": before}))
+    with a_shop(ground, tmp_path / "front-end") as made:
+        yield made
 
 
 @pytest.fixture
@@ -263,8 +253,9 @@ def in_parallel(count: int, act: Callable[[], register.Outcome]) -> list[registe
 
 
 @pytest.fixture
-def store(double: OnedDouble, tmp_path: Path) -> Shop:
-    return a_shop(on(double), tmp_path / "front-end")
+def store(double: OnedDouble, tmp_path: Path) -> Iterator[Shop]:
+    with a_shop(on(double), tmp_path / "front-end") as made:
+        yield made
 
 
 class TestWhatGoesWrong:
@@ -355,8 +346,10 @@ class TestWhatGoesWrong:
     def test_every_release(
         self, tmp_path: Path, first: Content, second: Content, release: str
     ) -> None:
-        with OnedDouble(release=release) as double:
-            shop = a_shop(on(double), tmp_path / "front-end")
+        with (
+            OnedDouble(release=release) as double,
+            a_shop(on(double), tmp_path / "front-end") as shop,
+        ):
             shop.put(shop.request(first))
             shop.put(shop.request(second, Choice.NEW_VERSION))
             third = a_content(tmp_path / "third.qcow2", mark=b"third")
@@ -365,8 +358,10 @@ class TestWhatGoesWrong:
             assert set(there(shop)) == {shop.base, f"{shop.base}.v2"}
 
     def test_no_room(self, tmp_path: Path, first: Content) -> None:
-        with OnedDouble(capacity=Capacity(image=(100, 5, 95))) as small:
-            store = a_shop(on(small), tmp_path / "front-end")
+        with (
+            OnedDouble(capacity=Capacity(image=(100, 5, 95))) as small,
+            a_shop(on(small), tmp_path / "front-end") as store,
+        ):
             small.tick(60)
             with pytest.raises(B2ctError, match=r"8 MiB large.*5 MiB free") as caught:
                 store.put(store.request(first))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from b2ct.document.finding import Finding
 from b2ct.document.redact import Path
-from b2ct.site.crosscheck import cloud, networks, nodes, reaper, servers, software, workers
+from b2ct.site.crosscheck import cloud, gateway, networks, nodes, reaper, servers, software, workers
 from b2ct.site.model import Site
 
 
@@ -21,6 +21,7 @@ def problems(site: Site) -> list[Finding]:
         *workers.findings(site),
         *cloud.findings(site),
         *reaper.findings(site),
+        *gateway.findings(site),
     ]
 
 

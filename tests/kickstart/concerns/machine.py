@@ -23,8 +23,8 @@ from b2ct.site.model import Site
 
 CONCERNS = (
     "library", "repositories", "packages", "security", "firewall", "time", "logs", "squid",
-    "wpad", "datastores", "opennebula-node", "trust", "opennebula-frontend", "registration", "reaper",
-    "extras",    "firstboot",
+    "wpad", "datastores", "opennebula-node", "trust", "opennebula-frontend", "registration",
+    "reaper", "gateway", "extras", "firstboot",
 )  # fmt: skip
 """Those that work on the installed machine."""
 

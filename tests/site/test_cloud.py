@@ -1,0 +1,95 @@
+"""What cannot work in `cloud`, the line that says so, and the site mended."""
+
+from __future__ import annotations
+
+import pytest
+
+from b2ct.core.errors import InvalidFileError
+from b2ct.site.load import load_text
+
+VMS = (
+    "networks:\n"
+    "  vms: {cidr: 10.0.0.0/24, bridge: br0, vm_range: {first: 10.0.0.9, last: 10.0.0.99}}\n"
+)
+GUARD = "cloud: {{security_groups: {{guard: {{rules: [{rule}]{more}}}}}}}\n"
+PASSWORD = "secrets: {dirac_password: {env: DIRAC_PASSWORD}}\n"
+
+
+def guard(rule: str, more: str = "") -> str:
+    return VMS + GUARD.format(rule=rule, more=f", {more}" if more else "")
+
+
+CASES = [
+    ("cloud: {cluster: default}", "default is OpenNebula's own", "cloud: {cluster: batch}"),
+    ("cloud: {groups: [users]}", "users is OpenNebula's own", "cloud: {groups: [people]}"),
+    (
+        "cloud: {datastores: {system: {}}}",
+        "cloud.datastores.system: system is OpenNebula's own",
+        "cloud: {datastores: {more: {kind: system}}}",
+    ),
+    (
+        VMS + "cloud: {security_groups: {default: {rules: [{}]}}}",
+        "default is OpenNebula's own",
+        guard("{}"),
+    ),
+    (guard("{protocol: icmp, ports: '22'}"), "icmp has no ports", guard("{protocol: icmp}")),
+    (
+        guard("{protocol: tcp, ports: '90:22'}"),
+        "90:22 are no ports: expected 1 to 65535, the lower first",
+        guard("{protocol: tcp, ports: '22:90'}"),
+    ),
+    (
+        guard("{protocol: tcp, ports: '65536'}"),
+        "65536 are no ports",
+        guard("{protocol: tcp, ports: '65535'}"),
+    ),
+    (guard("{protocol: tcp, ports: ssh}"), "ports and ranges of ports", guard("{protocol: tcp}")),
+    (
+        guard("{}", "networks: [vm]"),
+        "there is no such network with a `vm_range` in `networks` (hint: did you mean vms?)",
+        guard("{}", "networks: [vms]"),
+    ),
+    (
+        "cloud: {security_groups: {guard: {rules: []}}}",
+        "cloud.security_groups.guard.rules",
+        guard("{}"),
+    ),
+    (
+        "cloud: {dirac: {}}",
+        "this user needs a password: expected `secrets.dirac_password`",
+        PASSWORD + "cloud: {dirac: {}}",
+    ),
+    (
+        "secrets: {dirac_password: generate}\ncloud: {dirac: {}}",
+        "a generated password would be known to nobody",
+        PASSWORD + "cloud: {dirac: {}}",
+    ),
+    (
+        PASSWORD + "cloud: {dirac: {user: oneadmin}}",
+        "oneadmin is OpenNebula's own",
+        PASSWORD + "cloud: {dirac: {user: vo-dirac}}",
+    ),
+    (
+        PASSWORD + "cloud: {dirac: {group: oneadmin}}",
+        "cloud.dirac.group",
+        PASSWORD + "cloud: {dirac: {group: grid}}",
+    ),
+    (
+        PASSWORD + "cloud: {dirac: {quota: {vms: -1}}}",
+        "cloud.dirac.quota.vms",
+        PASSWORD + "cloud: {dirac: {quota: {vms: 0, cpu: 2.5, memory: 4 GiB, disk: 1 TiB}}}",
+    ),
+    (
+        PASSWORD + "cloud: {dirac: {quota: {cpu: .inf}}}",
+        "cloud.dirac.quota.cpu",
+        PASSWORD + "cloud: {dirac: {quota: {cpu: 8}}}",
+    ),
+]
+
+
+@pytest.mark.parametrize(("wrong", "said", "mended"), CASES)
+def test_each_finding(wrong: str, said: str, mended: str) -> None:
+    with pytest.raises(InvalidFileError) as caught:
+        load_text(wrong)
+    assert said in str(caught.value)
+    load_text(mended)
