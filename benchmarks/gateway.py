@@ -4,9 +4,9 @@
 
 Each call is made in turn: directly over a new connection, through a gateway over a new connection
 without TLS and with it, and with TLS over a connection that is kept. Left out, --oned is a test
-double on loopback; with --oned, a live one as oneadmin, in which a user, its VMs on hold and a template
-are made and removed again. Times are of the client, in milliseconds; `added` is
-the difference of medians to the direct way.
+double on loopback; with --oned, a live one as oneadmin, in which a user, its VMs on hold and a
+template are made and removed again. Times are of the client, in milliseconds; `added` is the
+difference of medians to the direct way.
 """
 
 from __future__ import annotations
@@ -204,14 +204,15 @@ def _throughput(ways: Mapping[str, _Client], words: tuple[Any, ...]) -> None:
         end = time.monotonic() + 2
         counts: list[int] = []
 
-        def ask(way: _Client = ways[name], end: float = end) -> None:
+        def ask(way: _Client, end: float, counts: list[int]) -> None:
             done = 0
             while time.monotonic() < end:
                 way(*words)
                 done += 1
             counts.append(done)
 
-        threads = [threading.Thread(target=ask) for _ in range(8)]
+        arguments = (ways[name], end, counts)
+        threads = [threading.Thread(target=ask, args=arguments) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:

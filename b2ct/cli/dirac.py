@@ -77,6 +77,16 @@ ca_option = click.option(
     help="Credentials to ask the cloud with (`user:password`), not those for DIRAC.",
 )
 @click.option("--offline", is_flag=True, help="Do not ask the cloud how many VMs it has room for.")
+@click.option(
+    "--gateway/--no-gateway",
+    default=None,
+    help="DIRAC comes through the site's gateway, with TLS. Left out: where site.yaml has one.",
+)
+@click.option(
+    "--stock",
+    is_flag=True,
+    help="For a DIRAC server without B2CT: DIRAC's own driver, through the gateway.",
+)
 @click.option("--legacy", is_flag=True, help="The form of VMDIRAC, for a DIRAC before 7.3.")
 @click.option(
     "-o",
@@ -100,6 +110,8 @@ def config(
     max_vms: int | None,
     auth_file: Path | None,
     offline: bool,
+    gateway: bool | None,
+    stock: bool,
     legacy: bool,
     output: Path | None,
     force: bool,
@@ -115,7 +127,8 @@ def config(
     \b
     Examples:
       b2ct dirac config -o for-dirac
-      b2ct dirac config --endpoint https://one.example.org:2634/RPC2 --name CLOUD.Torino.it
+      b2ct dirac config --stock -o for-dirac
+      b2ct dirac config --endpoint https://one.example.org:2635 --gateway --name CLOUD.Torino.it
       b2ct dirac config --legacy --auth one_auth
 
     Exit codes: 0 written; 2 refused, nothing was written.
@@ -124,14 +137,24 @@ def config(
 
     chosen, user, password = _site_for_dirac(site_file)
     described = chosen.site
-    address = _address(chosen, url)
+    if stock and (legacy or gateway is False):
+        raise B2ctError(
+            "DIRAC's own driver cannot see or end VMs without the gateway",
+            hint="leave out --no-gateway and --legacy, or leave out --stock",
+        )
+    through = stock or (gateway if gateway is not None else bool(described.gateway and not url))
+    address = _gateway(chosen, url) if through else _address(chosen, url)
     etc = etc.rstrip("/")
     place = resources.Place(
         site=resources.site_name(described, name), title=f"B2CT-{described.site.name}",
         ce=ce or resources.ce_name(described, address), vo=vo, url=address, user=user, etc=etc,
         ca_file=f"{etc}/{AUTHORITY}" if ca_file else "", cloudinit=output is not None,
+        gateway=through, stock=stock,
     )  # fmt: skip
-    cloud = None if offline else _asked(chosen, address, auth_file, ca_file, user)
+    cloud = None
+    if not offline:
+        # The gateway lets only DIRAC's user in, who cannot see the hypervisors.
+        cloud = _asked(chosen, None if through else address, auth_file, ca_file, user)
     queues = survey.queues(described, _systems(chosen), cloud, max_vms)
     form = _legacy if legacy else _modern
     made = Made(
@@ -235,8 +258,26 @@ def _address(chosen: ChosenSite, url: str | None) -> str:
     return access.url
 
 
+def _gateway(chosen: ChosenSite, url: str | None) -> str:
+    """The address of the site's gateway. Raises B2ctError where nothing says it."""
+    from b2ct.dirac import resources
+    from b2ct.opennebula import endpoint
+
+    if url:
+        return endpoint.checked_url(url, "--endpoint")
+    if chosen.site.gateway is None:
+        raise B2ctError(
+            "site.yaml has no gateway for DIRAC",
+            hint="add `gateway: {clients: [NETWORK-OF-THE-DIRAC-SERVER]}` (docs/gateway.md), or "
+            "give its address with --endpoint https://HOST:PORT/RPC2",
+        )
+    host = resources.ce_name(chosen.site, _address(chosen, None))
+    shown = f"[{host}]" if ":" in host else host
+    return f"https://{shown}:{chosen.site.gateway.port}/RPC2"
+
+
 def _asked(
-    chosen: ChosenSite, url: str, auth_file: Path | None, ca_file: Path | None, user: str
+    chosen: ChosenSite, url: str | None, auth_file: Path | None, ca_file: Path | None, user: str
 ) -> Cloud | None:
     """What the cloud says; None (and why) where it says nothing."""
     from b2ct.dirac import survey
@@ -244,6 +285,7 @@ def _asked(
 
     access = endpoint.of_site(chosen.site, chosen.folder)
     try:
+        url = url or _address(chosen, None)
         where = endpoint.find(url=url, auth_file=auth_file, site=access, ca_file=ca_file)
         from b2ct.opennebula.client import Client
 
@@ -351,7 +393,7 @@ def check(
     \b
     Examples:
       b2ct dirac check
-      b2ct dirac check --endpoint https://one.example.org:2634 \\
+      b2ct dirac check --endpoint https://one.example.org:2635 \\
           --cloud-auth /opt/dirac/etc/cloud.auth --template b2ct-worker
 
     Exit codes: 0 all is well (there may be warnings); 1 something failed; 2 refused.

@@ -71,7 +71,7 @@ def register_image(**said: Any) -> None:
       b2ct register-image w.qcow2 --name w --url http://images.example.org/w.qcow2
 
     Exit codes: 0 it is registered, or was already; 1 the image is not what its manifest says, or
-    the server could not take it; 2 refused, nothing was changed.
+    the server could not take it; 2 refused: what was done before, if anything, the next run uses.
     """
     made = _Registration(said)
     made.dry_run() if said["dry_run"] else made.do()
@@ -176,13 +176,12 @@ def _trust(said: dict[str, Any]) -> Trust:
 
 
 def _content(said: dict[str, Any]) -> Content:
-    from b2ct.image.verify import size
     from b2ct.opennebula import content
 
     image = said["image"]
     trust = _trust(said)
     trust.check()
-    with byte_progress(f"checking {image.name}", size(image)) as advance:
+    with byte_progress(f"checking {image.name}", content.size(image)) as advance:
         found = content.read(image, trust, unverified=said["unverified"], advance=advance)
     if found.signer:
         note(f"{image.name}: as its manifest says, signed by {found.signer}")

@@ -100,7 +100,7 @@ def render(
     name = images.check_base(image_name or (content.plain_name if content else about.worker.image))
     text.check_name(owner, what="the owner's name", user=True)
     about = _with_image(about, name)
-    image = _image(name, path, content)
+    image = _image(name, path, content, chosen.site.site.name)
     made = {
         f"{name}.one": vmtemplates.image_text(image, by_hand=True),
         f"{about.worker_name}.txt": vmtemplates.vm_text(about, by_hand=True),
@@ -152,14 +152,14 @@ def _with_image(about: WorkerAbout, name: str) -> WorkerAbout:
 
 
 def _content(image: Path, *, unverified: bool) -> Content:
-    from b2ct.image.verify import NOBODY, size
+    from b2ct.image.verify import NOBODY
     from b2ct.opennebula import content
 
-    with byte_progress(f"checking {image.name}", size(image)) as advance:
+    with byte_progress(f"checking {image.name}", content.size(image)) as advance:
         return content.read(image, NOBODY, unverified=unverified, advance=advance)
 
 
-def _image(name: str, path: str | None, content: Content | None) -> ImageAbout:
+def _image(name: str, path: str | None, content: Content | None, site: str) -> ImageAbout:
     from b2ct.opennebula import content as contents
     from b2ct.opennebula.delivery import FOLDER
     from b2ct.opennebula.vmtemplates import ImageAbout
@@ -167,10 +167,10 @@ def _image(name: str, path: str | None, content: Content | None) -> ImageAbout:
     where = path or f"{FOLDER}/{content.path.name if content else name + '.qcow2'}"
     if content is None:
         note(f"note: {name}.one has no checksum of the image: name the file with --image")
-        return ImageAbout(name, where)
+        return ImageAbout(name, where, site=site)
     return ImageAbout(
         name, where, content.sha256, contents.sha1(content), content.title, content.name,
-        content.built,
+        content.built, site,
     )  # fmt: skip
 
 

@@ -228,16 +228,9 @@ def _run(plan: Plan, access: Access, *, quiet: bool) -> Report:
 
 def _write(folder: Path, report: Report) -> Path:
     """report.json, junit.xml, and the page for people, whose path it returns."""
-    from b2ct.core import files
-    from b2ct.validate import junit
+    from b2ct.validate.report.write import write
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as err:
-        raise files.explain(err, f"make the folder {folder}") from err
-    files.write(folder / "report.json", _json(report))
-    files.write(folder / "junit.xml", junit.text(report))
-    return folder / "report.json"
+    return write(folder, report)
 
 
 def _json(report: Report) -> str:

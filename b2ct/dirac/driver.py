@@ -32,7 +32,7 @@ from b2ct.opennebula.faults import (
     UncertainError,
     UnreachableError,
 )
-from b2ct.opennebula.kind import ALL
+from b2ct.opennebula.kind import ALL, MINE
 from b2ct.opennebula.objects import Owned, VirtualNetwork, Vm
 
 if TYPE_CHECKING:
@@ -99,6 +99,11 @@ class OpenNebulaNodeDriver(NodeDriver):
         wanted = self._options.get("timeout") or options.TIMEOUT
         return options.number(wanted, "Driver_timeout", most=3600)
 
+    @property
+    def _gateway(self) -> bool:
+        """Whether Driver_host is a gateway of B2CT's, and not OpenNebula itself."""
+        return options.truth(self._options.get("gateway"), "Driver_gateway")
+
     @contextmanager
     def _asking(self) -> Iterator[Client]:
         """The client, for some calls. Raises B2ctError.
@@ -156,7 +161,7 @@ class OpenNebulaNodeDriver(NodeDriver):
         """The user's VMs that are not DONE, in one call. Raises CloudError."""
         try:
             with self._asking() as one:
-                mine = one.vms.all(one.me.id)
+                mine = one.vms.all(MINE)
         except B2ctError as err:
             raise _away(err) from err
         return [self._node(vm) for vm in mine]
@@ -201,9 +206,18 @@ class OpenNebulaNodeDriver(NodeDriver):
                 user=one.me.name, pilot=ex_userdata, ssh_key=ex_keyname, image=chosen,
                 networks=tuple(network.extra for network in networks), ce=one.endpoint.host,
             )  # fmt: skip
-            attributes = instance.attributes(template, wish)
+            attributes = (
+                instance.pilot_only(wish) if self._gateway else instance.attributes(template, wish)
+            )
             try:
                 made = one.templates.instantiate(template.id, name=name, extra=attributes)
+            except AuthorizationError as err:
+                if instance.GATEWAY not in err.server:
+                    raise
+                raise B2ctError(
+                    f"{self._options.get('host')} is a gateway of B2CT's",
+                    hint="write Driver_gateway = True",
+                ) from err
             except UncertainError:
                 # DIRAC's names are random: a VM of this name is the one that was asked for.
                 found = one.vms.named(name, one.me.id)

@@ -19,6 +19,8 @@ from b2ct.opennebula.text import Attributes, Item, Vector
 MADE_FOR = "B2CT_DIRAC"
 """Attribute of a VM that the driver made: DIRAC's name for the CE."""
 LABEL = "dirac"
+GATEWAY = "This gateway allows"
+"""In b2ct.gateway's refusals of what it does not carry (b2ct/gateway/policy.py)."""
 VMID = "B2CT_VMID"
 """Attribute of CONTEXT that tells a VM its ID: cloud-init's instance-id is the same in all."""
 _KEY = re.compile(r"(ssh|ecdsa|sk)-[A-Za-z0-9@.-]+ [A-Za-z0-9+/=]+( [A-Za-z0-9@._+ -]*)?")
@@ -49,6 +51,27 @@ def attributes(template: Template, wish: Wish) -> Attributes:
     if wish.networks:
         pairs += [("NIC", nic) for nic in _nics(template, wish)]
     return Attributes([*pairs, *_marks(template, wish.ce)])
+
+
+def pilot_only(wish: Wish) -> Attributes:
+    """What the site's gateway takes: it merges the template's CONTEXT by itself (docs/gateway.md).
+
+    Raises B2ctError for what only the driver without a gateway can do.
+    """
+    for asked, option in (
+        (wish.image, "Instance_Image other than `template`"),
+        (wish.networks, "Instance_Networks"), (wish.ssh_key, "Instance_SSHKey"),
+    ):  # fmt: skip
+        if asked:
+            raise B2ctError(
+                f"the site's gateway takes no {option}",
+                hint="leave it out: image, networks and keys are those of the site's template",
+            )
+    made = {"NETWORK": "YES"}
+    if wish.pilot is not None:
+        coded = userdata.encode(wish.pilot, room=userdata.LARGEST)
+        made |= {"USERDATA": coded, "USERDATA_ENCODING": "base64"}
+    return Attributes([("CONTEXT", made)])
 
 
 def context(template: Template, pilot: str | None, ssh_key: str | None) -> dict[str, str]:

@@ -9,7 +9,7 @@ from b2ct.core.errors import B2ctError
 from b2ct.opennebula import endpoint
 from b2ct.opennebula.endpoint import Endpoint
 
-KNOWN = ("host", "port", "secure", "path", "ca_file", "timeout")
+KNOWN = ("host", "port", "secure", "path", "ca_file", "timeout", "gateway")
 TIMEOUT = 30.0
 """Seconds of a call with all its attempts."""
 _TRUE = frozenset({"true", "yes", "y", "on", "1"})

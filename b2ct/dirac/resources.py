@@ -20,6 +20,8 @@ from b2ct.site.model import Site
 from b2ct.site.workers import MIB, Worker
 
 DRIVER = "b2ct.dirac.driver.OpenNebulaNodeDriver"
+STOCK = "DIRAC.Resources.Computing.CloudProviders.OpenNebula.OpenNebula_6_0_NodeDriver"
+"""DIRAC's own, which needs the site's gateway to see and end VMs."""
 GRID = "CLOUD"
 SI00_OF_HS06 = 250
 """DIRAC counts a processor in SI00; one HS06 is 250 of them."""
@@ -42,6 +44,8 @@ class Queue:
     """As DIRAC calls it: EL9."""
     template_id: int = -1
     """-1: not known."""
+    image: str = ""
+    """Name of the template's image; empty: not known."""
 
     @property
     def minutes(self) -> int:
@@ -70,6 +74,10 @@ class Place:
     ca_file: str = ""
     cloudinit: bool = False
     """Our cloudinit.template lies beside cloud.auth."""
+    gateway: bool = False
+    """`url` is that of the site's gateway."""
+    stock: bool = False
+    """DIRAC's own driver is used: B2CT is not installed on the DIRAC server."""
 
 
 def site_name(site: Site, wanted: str | None) -> str:
@@ -97,17 +105,20 @@ def resources(place: Place, queues: Mapping[str, Queue]) -> Section:
     """The section to paste at the top of DIRAC's configuration."""
     ce: dict[str, str | Section] = {
         "CEType": "Cloud",
-        "CloudType": DRIVER,
+        "CloudType": STOCK if place.stock else DRIVER,
         "CloudAuth": f"{place.etc}/cloud.auth",
         **_driver(place),
-        "Instance_Image": OWN_IMAGE,
+        **({} if place.stock else {"Instance_Image": OWN_IMAGE}),
         **({"Context_Template": f"{place.etc}/b2ct-cloudinit.template"} if place.cloudinit else {}),
         # Clean-up looks at the VMs of all queues of a CE: the longest life counts for each.
         "Context_MaxLifetime": str(max(queue.worker.lifetime for queue in queues.values())),
         "architecture": "x86_64",
         **_os(queues),
         "VO": place.vo,
-        "Queues": {name: _queue(queue, many=_mixed(queues)) for name, queue in queues.items()},
+        "Queues": {
+            name: _queue(queue, many=_mixed(queues), stock=place.stock)
+            for name, queue in queues.items()
+        },
     }
     site: Section = {"Name": place.title, "CE": place.ce, "VO": place.vo, "CEs": {place.ce: ce}}
     return _wrapped(place, site)
@@ -148,6 +159,18 @@ def notes(place: Place, queues: Mapping[str, Queue], *, legacy: bool = False) ->
             "the workers have several distributions: each queue names its Platform, which is to be "
             "among those of Resources/Computing/OSCompatibility"
         )
+    if place.gateway:
+        said.append("DIRAC comes through the gateway of the site (docs/gateway.md)")
+    if place.stock:
+        said.append(
+            "DIRAC's own driver does not end VMs that are too old: the site's reaper does "
+            "(docs/reaper.md)"
+        )
+        said += [
+            f"{name}: Instance_Image is taken to be {queue.worker.image}, as the cloud was not "
+            "asked: it is to be the name of an image that DIRAC's user can see"
+            for name, queue in queues.items() if not queue.image
+        ]  # fmt: skip
     if _private(urlsplit(place.url).hostname or ""):
         said.append(
             f"{place.url} is a private address: give the one that DIRAC can reach with --endpoint"
@@ -155,7 +178,8 @@ def notes(place: Place, queues: Mapping[str, Queue], *, legacy: bool = False) ->
     if urlsplit(place.url).scheme == "http":
         said.append(
             f"{place.url} is not encrypted: the password crosses the network in the clear; "
-            "give the address of a TLS proxy with --endpoint"
+            "use the site's gateway (docs/gateway.md), or give the address of a TLS proxy with "
+            "--endpoint"
         )
     if not place.cloudinit and not legacy:
         said.append(
@@ -167,26 +191,47 @@ def notes(place: Place, queues: Mapping[str, Queue], *, legacy: bool = False) ->
 
 def steps(place: Place, queues: Iterable[str]) -> tuple[str, ...]:
     """What the DIRAC administrator does, in order."""
-    words = [f"--endpoint {place.url}", f"--cloud-auth {place.etc}/cloud.auth", f"--ce {place.ce}"]
-    words += [f"--ca-file {place.ca_file}"] if place.ca_file else []
-    words += [f"--template {name}" for name in queues]
-    more = [place.ca_file.rpartition("/")[2]] if place.ca_file else []
-    more += ["b2ct-cloudinit.template"] if place.cloudinit else []
-    beside = f"; {' and '.join(more)} beside it" if more else ""
     return (
-        "On the host of the SiteDirector, in DIRAC's own Python (source its bashrc first): "
-        "pip install 'b2ct[dirac]'.",
-        f"Put cloud.auth there as {place.etc}/cloud.auth, readable for DIRAC's user alone (mode "
-        f"600){beside}. If there is a cloud.auth already, add the section [{place.ce}] to it.",
-        f"Test it there, as DIRAC's user: b2ct dirac check {' '.join(words)}",
+        *([] if place.stock else [
+            "On the host of the SiteDirector, in DIRAC's own Python (source its bashrc first): "
+            "pip install 'b2ct[dirac]'."
+        ]),
+        _put(place),
+        _test(place, queues),
         "Put resources.cfg into the configuration: dirac-configuration-cli, then `mergeFromFile "
-        "resources.cfg` and `commit`; or by the web Configuration Manager.",
+        "resources.cfg` and `writeToServer`; or by the web Configuration Manager.",
         f"Let a SiteDirector serve it: CETypes = Cloud and VO = {place.vo} in its options, and "
         f"Site = {place.site} where it has a list of sites. Restart it.",
         f"Allow the site: dirac-admin-allow-site {place.site} 'new cloud'.",
         f"Watch: the SiteDirector's log names the CE {place.ce}; on the cloud, `onevm list` shows "
         "VMs called VMDIRAC3_... as soon as there are jobs.",
+    )  # fmt: skip
+
+
+def _put(place: Place) -> str:
+    more = [place.ca_file.rpartition("/")[2]] if place.ca_file else []
+    more += ["b2ct-cloudinit.template"] if place.cloudinit else []
+    beside = f"; {' and '.join(more)} beside it" if more else ""
+    trust = (
+        f" Let the SiteDirector trust it: SSL_CERT_FILE={place.ca_file} in its environment."
+        if place.ca_file and place.stock else ""
+    )  # fmt: skip
+    return (
+        f"Put cloud.auth there as {place.etc}/cloud.auth, readable for DIRAC's user alone (mode "
+        f"600){beside}. If there is a cloud.auth already, add the section [{place.ce}] to it."
+        + trust
     )
+
+
+def _test(place: Place, queues: Iterable[str]) -> str:
+    words = [f"--endpoint {place.url}", f"--cloud-auth {place.etc}/cloud.auth", f"--ce {place.ce}"]
+    words += [f"--ca-file {place.ca_file}"] if place.ca_file else []
+    words += [f"--template {name}" for name in queues]
+    where = (
+        "Test it from a machine that has B2CT and that the gateway lets in"
+        if place.stock else "Test it there, as DIRAC's user"
+    )  # fmt: skip
+    return f"{where}: b2ct dirac check {' '.join(words)}"
 
 
 def legacy_steps(place: Place) -> tuple[str, ...]:
@@ -195,9 +240,12 @@ def legacy_steps(place: Place) -> tuple[str, ...]:
         "Paste the section into the configuration of a DIRAC with VMDIRAC. The password is in it: "
         "keep the file from others, and let only administrators read that section.",
         f"Name {place.site} and its VM types in VMDIRAC's own configuration for the VO {place.vo}.",
-        "VMDIRAC's stopVM sends `delete`, which OpenNebula has not since 6.0: VMs then end by "
-        "their own idle rule (docs/context.md) and not by DIRAC.",
-    )
+        "The site's gateway carries out VMDIRAC's stopVM, whose `delete` OpenNebula no longer has."
+        if place.gateway else
+        "VMDIRAC's stopVM sends `delete`, which OpenNebula has not since 5.0: without the site's "
+        "gateway (docs/gateway.md), VMs end by their own idle rule (docs/context.md) and the "
+        "site's reaper (docs/reaper.md), and not by DIRAC.",
+    )  # fmt: skip
 
 
 def _private(host: str) -> bool:
@@ -221,7 +269,8 @@ def _driver(place: Place) -> dict[str, str]:
         "Driver_port": str(parts.port or (443 if secure else PORT)),
         "Driver_secure": str(secure),
         **path,
-        **({"Driver_ca_file": place.ca_file} if place.ca_file else {}),
+        **({"Driver_ca_file": place.ca_file} if place.ca_file and not place.stock else {}),
+        **({"Driver_gateway": "True"} if place.gateway and not place.stock else {}),
     }
 
 
@@ -235,12 +284,14 @@ def _os(queues: Mapping[str, Queue]) -> dict[str, str]:
     return {} if _mixed(queues) else {"OS": next(iter(queues.values())).os}
 
 
-def _queue(queue: Queue, *, many: bool) -> Section:
+def _queue(queue: Queue, *, many: bool, stock: bool) -> Section:
     worker = queue.worker
     platform = {"Platform": f"x86_64_{queue.os}"} if many else {}
     several = {"LocalCEType": "Pool", "Tag": "MultiProcessor"} if worker.vcpu > 1 else {}
     return {
         "Instance_Flavor": f"name:{queue.name}",
+        # DIRAC's own driver asks for one that is there, and then starts what the template names.
+        **({"Instance_Image": f"name:{queue.image or worker.image}"} if stock else {}),
         "maxCPUTime": str(queue.minutes),
         "SI00": str(queue.si00),
         "MaxTotalJobs": str(queue.capacity.vms),

@@ -36,6 +36,13 @@ class Cloud:
         same = sorted((t.uid != 0, t.id) for t in self.templates if t.name == name)
         return same[0][1] if same else -1
 
+    def image(self, name: str) -> str:
+        """Name of that template's image; empty where it names none."""
+        number = self.template_id(name)
+        found = (t.template.vectors("DISK") for t in self.templates if t.id == number)
+        disks = next(found, ())
+        return disks[0].get("IMAGE", "") if disks else ""
+
 
 def ask(one: Client, user: str) -> Cloud:
     """Four or five calls. Raises OneError when the cloud cannot be asked."""
@@ -61,7 +68,7 @@ def queues(
     return {
         name: Queue(
             name, worker, _capacity(site, name, worker, cloud, most), systems[name],
-            cloud.template_id(name) if cloud else -1,
+            cloud.template_id(name) if cloud else -1, cloud.image(name) if cloud else "",
         )
         for name, worker in site.described_workers.items()
     }  # fmt: skip

@@ -60,7 +60,7 @@ def read(
     says, that has none (unless `unverified`), or whose signature does not count.
     """
     trust.check()
-    size = verify.size(image)
+    length = size(image)
     virtual = virtual_size(image)
     papers = manifest.Beside(image).manifest
     if not papers.exists():
@@ -75,7 +75,7 @@ def read(
                 "--unverified takes an image that nobody signed",
                 hint="leave out --unverified, or what asks for a signature",
             )
-        return Content(image, files.sha256(image, advance), size, virtual)
+        return Content(image, files.sha256(image, advance), length, virtual)
     verdict = verify.verify(image, trust, advance)
     verdict.enforce()
     data, told = manifest.read(papers)
@@ -85,9 +85,18 @@ def read(
     title = str(content.get("title", "")).strip()
     signer = verdict.signer
     return Content(
-        image, told.image.sha256, size, virtual, told.name, title, built,
+        image, told.image.sha256, length, virtual, told.name, title, built,
         (signer.name or signer.key) if signer else "",
     )  # fmt: skip
+
+
+def size(image: Path) -> int:
+    """Bytes of an image's file. Raises B2ctError where there is none, or it cannot be read."""
+    if not image.exists():
+        raise B2ctError(
+            f"there is no file {image}", hint="correct the path; `b2ct image build` makes an image"
+        )
+    return verify.size(image)
 
 
 def sha1(content: Content, advance: Callable[[int], object] = lambda _count: None) -> str:

@@ -37,6 +37,8 @@ for device in null zero full random urandom tty; do
   touch "dev/$device"
   mount --bind "/dev/$device" "dev/$device"
 done
+# Whether this computer has KVM or not: nothing is started with it.
+if [ -e practice/cpuinfo ] || [ -e practice/hypervisor ]; then mknod -m 660 dev/kvm c 10 232; fi
 mkdir dev/pts dev/shm
 mount -t devpts -o newinstance,ptmxmode=0666,mode=620,gid=5 devpts dev/pts
 ln -s pts/ptmx dev/ptmx
@@ -45,12 +47,11 @@ mount -t tmpfs -o mode=1777 tmpfs dev/shm
 mount -t tmpfs -o mode=755 tmpfs run
 : > dev/console
 
-if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
-  mount -t cgroup2 cgroup2 sys/fs/cgroup
-else
-  mount -t tmpfs -o mode=755 tmpfs sys/fs/cgroup
-  mkdir sys/fs/cgroup/systemd
-  mount -t cgroup -o none,name=systemd cgroup sys/fs/cgroup/systemd
+# The cgroup namespace begins at the node's own group: systemd sees no other.
+mount -t cgroup2 cgroup2 sys/fs/cgroup
+if [ -n "$(sed -n 's/^0:://p' /proc/self/cgroup | grep -vx /)" ]; then
+  echo "the control group of this node is not its own" >&2
+  exit 1
 fi
 # Volumes of their own, as the kickstart's disk layout has them.
 for volume in $VOLUMES; do # PATH=SIZE
@@ -74,5 +75,6 @@ bash /practice/network.sh
 bash /practice/dress.sh
 # Neither the clock nor the kernel is the node's to change.
 exec env -i container=b2ct PATH=/usr/sbin:/usr/bin:/sbin:/bin \
-  setpriv --bounding-set -sys_time,-sys_module,-sys_rawio --inh-caps -sys_time,-sys_module,-sys_rawio \
+  setpriv --bounding-set -sys_time,-sys_module,-sys_rawio,-syslog \
+  --inh-caps -sys_time,-sys_module,-sys_rawio,-syslog \
   /sbin/init --log-target=console --show-status=0

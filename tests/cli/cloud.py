@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.oned import OnedDouble
+from tests.opennebula.shop import a_qcow2
 
 SITE = """\
 site: {name: desy}
@@ -69,3 +72,32 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
     with OnedDouble() as double:
         double.mount("/var/tmp", front_end)
         yield Cloud(double, folder, front_end)
+
+
+def good(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "opennebula" not in done.stdout + done.stderr, "the password"
+    return done.stdout
+
+
+def assert_without_remarks(done: subprocess.CompletedProcess[str], *expected: str) -> None:
+    """A refusal below remarks about the file."""
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("b2ct: ")]
+    assert len(lines) == 2, done.stderr
+    for text in expected:
+        assert text in done.stderr
+
+
+def an_image(cloud: Cloud, mark: bytes = b"first", name: str = "worker") -> Path:
+    image = a_qcow2(cloud.folder / f"{name}.qcow2", mark=mark)
+    shutil.copy(image, cloud.front_end / image.name)
+    return image
+
+
+def wait_until(found: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not found():
+        assert time.monotonic() < end, "it never was"
+        time.sleep(0.05)

@@ -102,11 +102,48 @@ def test_the_cloud_is_asked_for_its_room(folder: Path, double: OnedDouble) -> No
     assert "by the 2 hypervisor(s) that are ready" in done.stderr
 
 
+def with_gateway(folder: Path) -> None:
+    text = ground.SITE.replace("secrets:", "gateway: {clients: [192.0.2.0/24]}\nsecrets:")
+    (folder / "site.yaml").write_text(text)
+
+
+def test_through_the_gateway_where_the_site_has_one(folder: Path) -> None:
+    with_gateway(folder)
+    done = b2ct("dirac", "config", "--offline", "-o", "out", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    ce = ce_of((folder / "out/resources.cfg").read_text())
+    assert ce["Driver_host"] == "one.b2ct.example.it"
+    assert (ce["Driver_port"], ce["Driver_secure"], ce["Driver_gateway"]) == (
+        "2635",
+        "True",
+        "True",
+    )
+    assert ce["Instance_Image"] == "template"
+    assert "through the gateway of the site" in done.stderr
+    direct = b2ct("dirac", "config", "--offline", "--no-gateway", cwd=folder)
+    assert "Driver_gateway" not in ce_of(direct.stdout)
+    assert ce_of(direct.stdout)["Driver_port"] == "2633"
+
+
+def test_for_diracs_own_driver(folder: Path, double: OnedDouble) -> None:
+    with_gateway(folder)
+    words = ("dirac", "config", "--stock", "-o", "out")
+    done = b2ct(*words, "--offline", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    ce = ce_of((folder / "out/resources.cfg").read_text())
+    assert ce["CloudType"].startswith("DIRAC.Resources.Computing.CloudProviders.OpenNebula.")
+    assert not {name for name in ce if name in ("Instance_Image", "Driver_gateway")}
+    assert ce["Queues"]["b2ct-worker"]["Instance_Image"] == "name:el9-worker"
+    assert "does not end VMs that are too old" in done.stderr
+    assert "pip install" not in (folder / "out/STEPS.txt").read_text()
+
+
 def test_for_programs(folder: Path) -> None:
     done = b2ct("dirac", "config", "--offline", "--json", "--max-vms", "3", cwd=folder)
     made = json.loads(done.stdout)
     assert list(made["files"]) == ["resources.cfg"]
-    assert ce_of(made["files"]["resources.cfg"])["Queues"]["b2ct-worker"]["MaxTotalJobs"] == "3"  # fmt: skip
+    queue = ce_of(made["files"]["resources.cfg"])["Queues"]["b2ct-worker"]
+    assert queue["MaxTotalJobs"] == "3"
     assert made["written"] == []
     assert len(made["steps"]) == 7
     assert ground.PASSWORD not in done.stdout
@@ -132,6 +169,9 @@ def test_the_form_of_vmdirac(folder: Path, double: OnedDouble) -> None:
         (("--legacy",), ("wants the ID of the template", "--auth")),
         (("--endpoint", "ftp://x"), ("no http or https URL",)),
         (("--ca-file", "none.pem"), ("none.pem cannot be read",)),
+        (("--stock",), ("site.yaml has no gateway", "docs/gateway.md")),
+        (("--gateway",), ("site.yaml has no gateway", "--endpoint")),
+        (("--stock", "--legacy"), ("cannot see or end VMs without the gateway",)),
         (("--site", "none.yaml"), ("there is no such file",)),
         (("-o", "none/out"), ("cannot make the folder none/out",)),
     ],

@@ -1,40 +1,30 @@
-"""`b2ct register-image`, `image versions`, `rollback` and `instantiate`, as users run them."""
+"""`b2ct register-image`, as users run it."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
-import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from b2ct.image import signature
-from tests.cli.cloud import SITE, Cloud, cloud
-from tests.cli.program import assert_refused
+from tests.cli.cloud import (
+    SITE,
+    Cloud,
+    an_image,
+    assert_without_remarks,
+    cloud,
+    good,
+    wait_until,
+)
 from tests.image.images import a_key, allow
 from tests.opennebula.shop import a_qcow2
 from tests.opennebula.sshd import breaking_line, front_end, needs_sshd
 
 __all__ = ["cloud"]
 WAY = ("--path", "/var/tmp/worker.qcow2")
-
-
-def an_image(cloud: Cloud, mark: bytes = b"first", name: str = "worker") -> Path:
-    image = a_qcow2(cloud.folder / f"{name}.qcow2", mark=mark)
-    shutil.copy(image, cloud.front_end / image.name)
-    return image
-
-
-def good(done: subprocess.CompletedProcess[str]) -> str:
-    assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr
-    assert "opennebula" not in done.stdout + done.stderr, "the password"
-    return done.stdout
 
 
 def test_from_a_file_to_a_running_vm(cloud: Cloud) -> None:
@@ -66,45 +56,6 @@ def test_from_a_file_to_a_running_vm(cloud: Cloud) -> None:
     ]
 
 
-def test_versions_and_going_back(cloud: Cloud) -> None:
-    cloud.site()
-    an_image(cloud)
-    good(cloud.b2ct("register-image", "worker.qcow2", *WAY))
-    an_image(cloud, b"second")
-    refused = cloud.b2ct("register-image", "worker.qcow2", *WAY)
-    assert_without_remarks(refused, "taken by an image with other content", "--new-version")
-    made = json.loads(
-        good(cloud.b2ct("register-image", "worker.qcow2", *WAY, "--new-version", "--json"))
-    )
-    assert made["image"]["name"] == "worker.v2"
-    assert made["image"]["version"] == 2
-    assert made["template"]["action"] == "updated"
-    assert made["changed"] is True
-
-    lines = good(cloud.b2ct("image", "versions", "worker")).splitlines()
-    assert [line[:11].rstrip() for line in lines] == ["  worker  i", "* worker.v2"]
-    rows = json.loads(good(cloud.b2ct("image", "versions", "worker.v2", "--json")))
-    assert [row["templates"] for row in rows] == [[], ["b2ct-worker"]]
-
-    planned = good(cloud.b2ct("image", "rollback", "worker", "--dry-run"))
-    assert "would start from worker, no longer from worker.v2" in planned
-    assert "starts from worker," in good(cloud.b2ct("image", "rollback", "worker"))
-    assert "nothing to do" in good(cloud.b2ct("image", "rollback", "worker", "--to", "1"))
-    assert "starts from worker.v2" in good(cloud.b2ct("image", "rollback", "worker", "--to", "v2"))
-    assert_refused(cloud.b2ct("image", "rollback", "worker", "--to", "7"), "no version '7'")
-    assert_refused(cloud.b2ct("image", "versions", "none"), "no image 'none'")
-    assert_refused(cloud.b2ct("image", "rollback", "none"), "no image 'none'")
-
-
-def assert_without_remarks(done: subprocess.CompletedProcess[str], *expected: str) -> None:
-    """A refusal below remarks about the file."""
-    assert (done.returncode, done.stdout) == (2, ""), done.stderr
-    lines = [line for line in done.stderr.splitlines() if line.startswith("b2ct: ")]
-    assert len(lines) == 2, done.stderr
-    for text in expected:
-        assert text in done.stderr
-
-
 def test_without_a_site(cloud: Cloud) -> None:
     done = cloud.b2ct("register-image", an_image(cloud), *WAY, "--name", "mine")
     assert "image 0 (mine) is registered" in good(done)
@@ -124,7 +75,7 @@ def test_the_worker_that_is_made_from_this_image(cloud: Cloud) -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["none.qcow2"], ["none.qcow2", "no such file"]),
+        (["none.qcow2"], ["no file none.qcow2", "b2ct image build"]),
         (["junk.qcow2"], ["is no QCOW2 image"]),
         (["bare.qcow2"], ["no manifest", "--unverified"]),
         (["w.qcow2", "--replace", "--new-version"], ["contradict"]),
@@ -234,30 +185,3 @@ def test_ctrl_c_while_it_is_copied(cloud: Cloud, tmp_path: Path) -> None:
     assert "image 0 (worker) is registered" in good(done)
     assert "of it were there already" in done.stderr
     assert list(place.iterdir()) == []
-
-
-def wait_until(found: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not found():
-        assert time.monotonic() < end, "it never was"
-        time.sleep(0.05)
-
-
-def test_ctrl_c_while_vms_start(cloud: Cloud) -> None:
-    cloud.double.rpc("one.template.allocate", 'NAME="t"\nCPU="1"\nMEMORY="64"')
-    process = cloud.start("instantiate", "t", "--count", "2", "--wait")
-    wait_until(lambda: len(cloud.double.cloud.vms) == 2 and "one.vm.info" in cloud.double.calls)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=20)
-    assert process.returncode == 130
-    assert "2 of 2 VMs are submitted, and go on" in said
-
-
-def test_instantiate_says_why_not(cloud: Cloud) -> None:
-    cloud.double.rpc("one.template.allocate", 'NAME="t"\nCPU="1"\nMEMORY="64"')
-    done = cloud.b2ct("instantiate", "t", "--wait", "--timeout", "1", "--json")
-    assert done.returncode == 1
-    assert "there is no hypervisor" in done.stderr
-    assert json.loads(done.stdout)[0]["state"] == "PENDING"
-    assert_refused(cloud.b2ct("instantiate", "none"), "no VM template 'none'", "there are: t")
-    assert_refused(cloud.b2ct("instantiate", "t", "--count", "0"), "--count 0")

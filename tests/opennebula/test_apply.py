@@ -14,7 +14,7 @@ from b2ct.core.errors import B2ctError
 from b2ct.opennebula import apply as carrying
 from b2ct.opennebula.client import Client
 from b2ct.opennebula.endpoint import Endpoint
-from b2ct.opennebula.faults import AuthorizationError, DuplicateError, OneError, QuotaError
+from b2ct.opennebula.faults import DuplicateError, OneError, QuotaError
 from b2ct.opennebula.kind import ALL
 from b2ct.opennebula.objects import VirtualNetwork
 from b2ct.opennebula.steps import Action

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
+from xmlrpc.client import ServerProxy
 
 import pytest
 
 from b2ct.core.errors import B2ctError
-from b2ct.opennebula import instantiate, register, rollback
+from b2ct.opennebula import content as contents
+from b2ct.opennebula import instantiate, register, rollback, vmtemplates
 from b2ct.opennebula.acl import AclRule
 from b2ct.opennebula.client import Client
 from b2ct.opennebula.endpoint import Endpoint
@@ -36,6 +39,7 @@ from b2ct.opennebula.quotas import Limit
 from b2ct.opennebula.settle import Settled, settle
 from b2ct.opennebula.states import HostStatus, ImageState
 from b2ct.opennebula.text import Attributes
+from b2ct.opennebula.vmtemplates import ImageAbout
 from b2ct.opennebula.waiting import wait_image, wait_image_gone, wait_network, wait_vm
 from tests.oned import Clock, OnedDouble, Timing
 
@@ -286,6 +290,31 @@ class TestEverywhere:
                 shop.request(first), register.survey(ground.one), shop.ground.where
             )
             assert plan.nothing
+
+    def test_files_for_those_who_register_by_hand(self, ground: Ground, tmp_path: Path) -> None:
+        """The server takes what `template render` writes, and b2ct what was registered so."""
+        made = a_content(tmp_path / "first.qcow2")
+        with a_shop(ground, tmp_path / "front-end") as shop, ServerProxy(ground.where.url) as raw:
+            path = shop.source(made.path).path
+            assert path
+            about = ImageAbout(shop.base, path, made.sha256, contents.sha1(made))
+            told = vmtemplates.image_text(about, by_hand=True)
+            good, number, *_ = answer(raw.one.image.allocate(ground.where.auth, told, 1))
+            assert good, number
+            wait_image(ground.one, int(str(number)), deadline=30)
+            me = ground.one.me.name
+            worker = replace(shop.worker(), image=shop.base, owner=me)
+            told = vmtemplates.vm_text(worker, by_hand=True)
+            good, number, *_ = answer(raw.one.template.allocate(ground.where.auth, told))
+            assert good, number
+            done = shop.put(shop.request(made))
+            assert (done.made, done.template_id, done.template_action) == (False, number, "nothing")
+
+
+def answer(given: object) -> list[object]:
+    """An answer of OpenNebula's: whether it went well, and the value."""
+    assert isinstance(given, list)
+    return given
 
 
 def started(shop: Shop) -> Vm:

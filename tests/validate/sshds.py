@@ -8,7 +8,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -42,14 +42,17 @@ class Machine:
     """Lines of its configuration."""
     before: tuple[str, ...] = ()
     """Words before those that start sshd."""
+    also: tuple[str, ...] = ()
+    """Further addresses."""
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Make its configuration and run it."""
         assert SSHD
+        listen = "".join(f"ListenAddress {address}\n" for address in (self.address, *self.also))
         config = self.root / "sshd_config"
         config.write_text(
-            f"Port {self.port}\nListenAddress {self.address}\n"
+            f"Port {self.port}\n{listen}"
             f"HostKey {self.root}/etc/ssh/ssh_host_ed25519_key\n"
             f"AuthorizedKeysFile {self.public}\nPidFile none\nStrictModes no\nUsePAM no\n"
             "PasswordAuthentication no\nKbdInteractiveAuthentication no\nMaxStartups 200\n"
@@ -100,6 +103,17 @@ class Ground:
         )
         return path
 
+    @property
+    def known_hosts(self) -> Path:
+        """A file with the keys of all machines."""
+        path = self.key.with_name("known_hosts")
+        path.write_text(
+            "".join(
+                f"[{one.address}]:{one.port} {one.host_key}\n" for one in self.machines.values()
+            )
+        )
+        return path
+
     def text(self, *, pinned: bool = True, control: str = "") -> str:
         """A site.yaml; its first machine is the control node, or another one."""
         control = control or next(iter(self.machines))
@@ -143,4 +157,34 @@ def ground(
             stack.callback(machine.stop)
             machine.start()
             machines[name] = machine
+        yield Ground(port, key, machines)
+
+
+AT_ONCE = 16
+"""Addresses that one sshd listens on, MAX_LISTEN_SOCKS of sshd.c."""
+
+
+@contextmanager
+def crowd(root: Path, count: int) -> Iterator[Ground]:
+    """So many machines, of which always some share an sshd: enough to measure with."""
+    make_privilege_separation_folder()
+    key = root / "id_ed25519"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    addresses = [f"127.77.1.{number}" for number in range(1, count + 1)]
+    port = free_port(*addresses)
+    host_key = make_host_key(root, "ed25519")
+    machines = {}
+    with ExitStack() as stack:
+        for first in range(0, count, AT_ONCE):
+            some = addresses[first : first + AT_ONCE]
+            folder = root / f"sshd{first}"
+            shutil.copytree(root / "etc", folder / "etc")
+            machine = Machine(
+                f"n{first + 1}", some[0], port, host_key, folder, key.with_suffix(".pub"),
+                also=tuple(some[1:]),
+            )  # fmt: skip
+            stack.callback(machine.stop)
+            machine.start()
+            for number, address in enumerate(some, first + 1):
+                machines[f"n{number}"] = replace(machine, name=f"n{number}", address=address)
         yield Ground(port, key, machines)

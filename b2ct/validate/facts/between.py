@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 HEADERS = 28
 """Bytes of an IPv4 and an ICMP header."""
 SSH_SECONDS = 10
-AT_ONCE = 16
+AT_ONCE = 32
+"""Nodes from which log-ins are tried beside each other."""
 
 
 @dataclass(frozen=True)
@@ -56,35 +58,44 @@ def pings(host: Host, ways: Sequence[Way]) -> dict[str, tuple[bool, bool]]:
     return {row[0]: (row[1] == "ok", row[2] == "ok") for row in rows if len(row) == 3}
 
 
-def log_in_command(targets: Sequence[str], *, through: str = "") -> str:
-    """As oneadmin to all targets beside each other: a line `NAME ok` or `NAME why not`.
+def log_in_command(ways: Mapping[str, Sequence[str]]) -> str:
+    """As oneadmin from each source to its targets: a line `SOURCE TARGET ok`, or why not.
 
-    `through`: from that node, with the key lent to it by an agent that ends with the command, as
-    OpenNebula's own agent lends it.
+    The source `-` is the node itself. From another one it goes with the key lent to it by an agent
+    that ends with the command, as OpenNebula's own agent lends it.
     """
-    # oneadmin's own settings count: known host keys only, no questions.
-    ssh = f"ssh -o BatchMode=yes -o ConnectTimeout={SSH_SECONDS} -o LogLevel=ERROR"
-    loop = (
-        f"for t in {' '.join(targets)}; do"
-        f' (e=$({ssh} $t true 2>&1 < /dev/null) && echo "$t ok" ||'
-        ' echo "$t $(echo "$e" | tail -n 1)") &'
-        " done; wait"
-    )
-    if through:
-        far = loop.replace("'", "'\\''")
-        loop = f"{ssh} -A {through} '{far}' < /dev/null"
-    inner = f"ssh-add -q 2> /dev/null; {loop}".replace("'", "'\\''")
-    return f"cd /; runuser -u oneadmin -- ssh-agent bash -c '{inner}'"
+    asked = []
+    for source, targets in ways.items():
+        # oneadmin's own settings count: known host keys only, no questions.
+        loop = (
+            f"for t in {' '.join(targets)}; do"
+            f" (e=$({_ssh(SSH_SECONDS)} $t true 2>&1 < /dev/null); c=$?;"
+            ' [ $c = 124 ] && e="it lets nobody in within so many seconds";'
+            f' [ $c = 0 ] && echo "{source} $t ok" ||'
+            f' echo "{source} $t $(echo "$e" | tail -n 1)") &'
+            " done; wait"
+        )
+        if source != "-":
+            loop = f"{_ssh(2 * SSH_SECONDS)} -A {source} {shlex.quote(loop)} < /dev/null"
+        asked.append(f"{{ {loop}; }} &")
+    batches = [asked[i : i + AT_ONCE] for i in range(0, len(asked), AT_ONCE)]
+    inner = "ssh-add -q 2> /dev/null; " + " wait; ".join(map(" ".join, batches)) + " wait"
+    return f"cd /; runuser -u oneadmin -- ssh-agent bash -c {shlex.quote(inner)}"
 
 
-def log_ins(host: Host, targets: Sequence[str], *, through: str = "") -> dict[str, str]:
-    """Target -> why oneadmin cannot log in there; empty: it can."""
-    text = host.run(log_in_command(targets, through=through)).stdout
-    found = dict.fromkeys(targets, "no answer")
-    for line in text.splitlines():
-        name, _, said = line.strip().partition(" ")
-        if name in found:
-            found[name] = "" if said == "ok" else said or "no reason given"
+def _ssh(seconds: int) -> str:
+    # ConnectTimeout is for the connection alone: a log-in may hang after it.
+    return f"timeout {seconds} ssh -o BatchMode=yes -o ConnectTimeout={seconds} -o LogLevel=ERROR"
+
+
+def log_ins(host: Host, ways: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], str]:
+    """(source, target) -> why oneadmin cannot log in there; empty: it can."""
+    found = {(source, target): "no answer" for source in ways for target in ways[source]}
+    for line in host.run(log_in_command(ways)).stdout.splitlines():
+        source, _, rest = line.strip().partition(" ")
+        target, _, said = rest.partition(" ")
+        if (source, target) in found:
+            found[source, target] = "" if said == "ok" else said or "no reason given"
     return found
 
 

@@ -13,7 +13,10 @@ _MARK = "@@"
 
 def command(questions: Mapping[str, str]) -> str:
     """The shell command that asks everything. A question that fails has an empty answer."""
-    asked = (f"echo '{_MARK}{name}'; {{ {text}; }} 2>/dev/null" for name, text in questions.items())
+    # The empty line: what answers without an end of line must not swallow the next mark.
+    asked = (
+        f"echo; echo '{_MARK}{name}'; {{ {text}; }} 2>/dev/null" for name, text in questions.items()
+    )
     return "; ".join((*asked, "true"))
 
 

@@ -37,16 +37,27 @@ class Zone:
 
 def of(host: Host) -> tuple[Zone, ...] | None:
     """The active zones but that of libvirt's own network; None where firewalld does not answer."""
-    done = host.run("firewall-cmd --list-all-zones")
+    done = host.run(
+        "sed -n 's/^DefaultZone=/default /p' /etc/firewalld/firewalld.conf;"
+        " firewall-cmd --list-all-zones"
+    )
     if done.rc != 0:
         return None
     return tuple(zone for zone in parse(done.stdout) if not zone.name.startswith("libvirt"))
 
 
 def parse(text: str) -> tuple[Zone, ...]:
-    """The active ones of `firewall-cmd --list-all-zones`."""
+    """The active ones of `firewall-cmd --list-all-zones`, and the one of the line `default NAME`.
+
+    That one holds for every device that nobody gave to another zone, be it listed as active or not.
+    """
     blocks = re.split(r"\n(?=\S)", text.strip())
-    return tuple(_zone(block) for block in blocks if re.match(r"\S+ \(.*active", block))
+    default = next((b.split()[1] for b in blocks if re.match(r"default \S", b)), "")
+    return tuple(
+        _zone(block)
+        for block in blocks
+        if re.match(r"\S+ \(.*active", block) or block.split()[:1] == [default]
+    )
 
 
 def _zone(block: str) -> Zone:

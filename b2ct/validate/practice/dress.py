@@ -8,7 +8,7 @@ from __future__ import annotations
 from b2ct.site.model import Node, Site
 
 CONCERNS = (
-    *("library", "security", "firewall", "time", "logs", "squid", "datastores"),
+    *("library", "security", "firewall", "time", "logs", "squid", "wpad", "datastores"),
     *("opennebula-node", "trust", "opennebula-frontend", "registration", "firstboot", "finish"),
 )
 """Of these everything runs: %post, the files, the steps of the first boot."""
@@ -17,8 +17,8 @@ _COMMON = (
     *("bash", "chrony", "dnf", "firewalld", "kernel", "openssh-server", "selinux-policy-targeted"),
     "systemd",
 )
-_LIBVIRT = ("libvirt", "libvirt-daemon", "qemu-kvm")
-_FRONTEND = ("mariadb-server",)
+_LIBVIRT = ("libvirt", "libvirt-daemon", "qemu-img", "qemu-kvm")
+_FRONTEND = ("httpd", "mariadb-server", "qemu-img")
 
 
 def script(site: Site, node: Node) -> str:

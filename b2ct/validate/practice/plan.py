@@ -223,6 +223,9 @@ def chrony(site: Plan) -> str:
 def network_script(machine: Machine, site: Plan) -> str:
     """What NetworkManager does on a real machine."""
     lines = ["set -e", "ip link set lo up"]
+    # The kernel's own default; on EL nothing loads br_netfilter.
+    frames = "/proc/sys/net/bridge/bridge-nf-call-iptables"
+    lines.append(f"if [ -e {frames} ]; then echo 0 > {frames}; fi")
     for cable in machine.cables:
         lines.append(f"ip link set {cable.device} up")
         if machine.role == "hypervisor":
@@ -237,3 +240,13 @@ def network_script(machine: Machine, site: Plan) -> str:
         f"ip route add default via {site.gateway}",
     ]
     return "\n".join([*lines, ""])
+
+
+def manifest(repository: str, now: int) -> bytes:
+    """`.cvmfspublished` of a repository whose content is one byte old: what a stratum 1 serves."""
+    letters = (
+        ("C", "1" * 40), ("B", "1000"), ("R", "d41d8cd98f00b204e9800998ecf8427e"), ("D", "240"),
+        ("S", "1"), ("G", "no"), ("A", "no"), ("N", repository), ("T", str(now)),
+    )  # fmt: skip
+    head = "".join(f"{letter}{value}\n" for letter, value in letters)
+    return f"{head}--\n{'2' * 40}\n".encode()

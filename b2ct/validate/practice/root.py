@@ -18,6 +18,7 @@ PACKAGES = (
     *("hostname", "kmod", "logrotate", "less", "gpg"),
     *("firewalld", "nftables", "chrony", "squid", "dnsmasq-base", "python3"),
     *("mariadb-server", "libvirt-daemon-system", "libvirt-clients", "bind9-host"),
+    *("qemu-system-x86", "qemu-utils", "apache2-bin"),
 )
 _LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
 _TIMEOUT = 900.0

@@ -9,19 +9,20 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from os import getpid, kill
+from os import getpid, kill, utime
 from pathlib import Path
 
 import b2ct
 from b2ct.core import files
 from b2ct.core.errors import B2ctError
 from b2ct.core.run import run
-from b2ct.validate.practice import dress, inside, root, state
+from b2ct.validate.practice import cloud, dress, inside, root, state
 from b2ct.validate.practice.plan import (
     Machine,
     Plan,
     chrony,
     dnsmasq,
+    manifest,
     network_script,
     node_env,
     plan,
@@ -97,7 +98,10 @@ def _start(site: Plan, base: Path, note: Callable[[str], None]) -> Practice:
     note("waiting for the nodes' first boot")
     for machine in site.machines:
         _until(lambda node=machine.name: _booted(site, node), deadline, site, machine.name)
-    _register(site, deadline)
+    if practice.double:
+        note("registering hypervisors, networks, an image and templates with the double of oned")
+        _register(site, deadline)
+        cloud.fill(site, folder)
     (folder / "ready").touch()
     return practice
 
@@ -123,6 +127,8 @@ def _write(site: Plan, base: Path, folder: Path) -> Practice:
     from b2ct.site.load import load
 
     model = load(described)
+    for repository in model.cvmfs.repositories:
+        _publish(world / "www/cvmfs" / repository, repository)
     for machine in site.machines:
         node = model.node(machine.name)
         assert node is not None  # noqa: S101 - it was written above
@@ -150,6 +156,15 @@ def _write(site: Plan, base: Path, folder: Path) -> Practice:
         site.machines,
         double is not None,
     )
+
+
+def _publish(folder: Path, repository: str) -> None:
+    folder.mkdir(parents=True)
+    path = folder / ".cvmfspublished"
+    now = int(time.time())
+    path.write_bytes(manifest(repository, now))
+    # It has not changed for a long time: so squid keeps it without asking again.
+    utime(path, (now, now - 30 * 86400))
 
 
 def _dress(folder: Path, machine: Machine, site: Plan, texts: Mapping[str, str]) -> None:
@@ -251,8 +266,7 @@ def _register(site: Plan, deadline: float) -> None:
         )
         return done.stdout.count(" registered") >= wanted
 
-    if _double() is not None:
-        _until(registered, deadline, site, control)
+    _until(registered, deadline, site, control)
 
 
 def _until(reached: Callable[[], bool], deadline: float, site: Plan, what: str) -> None:

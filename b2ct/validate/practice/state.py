@@ -29,17 +29,18 @@ def folder(name: str) -> Path:
 
 
 def control_group(name: str) -> Path:
-    """The control group below which systemd's of the nodes are; see cgroups(7).
+    """The control group below which those of the nodes' systemd are; see cgroups(7).
 
-    Raises B2ctError where this computer has no hierarchy that systemd could use.
+    Always of version 2, which a host with version 1 has beside it: so a node's systemd sees nothing
+    but its own group. Raises B2ctError where this computer has none.
     """
-    base = Path("/sys/fs/cgroup")
-    for hierarchy in (base, base / "systemd"):
-        if (hierarchy / "cgroup.procs").exists():
-            return hierarchy / f"b2ct-practice-{name}"
+    for line in Path("/proc/self/mounts").read_text(errors="replace").splitlines():
+        words = line.split()
+        if len(words) > 2 and words[2] == "cgroup2":
+            return Path(words[1]) / f"b2ct-practice-{name}"
     raise B2ctError(
-        "this computer has no control groups that systemd could use",
-        hint="mount -t cgroup -o none,name=systemd cgroup /sys/fs/cgroup/systemd",
+        "control groups of version 2 are not mounted on this computer",
+        hint="mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified",
     )
 
 

@@ -18,8 +18,8 @@ _QUESTIONS = {
     "flags": "grep -m 1 -Eo '\\b(vmx|svm)\\b' /proc/cpuinfo",
     "qemu.conf": "grep -E '^ *(user|group|dynamic_ownership) *=' /etc/libvirt/qemu.conf",
     "version": "cat /var/tmp/one/VERSION",
-    "libvirt": "timeout 20 runuser -u oneadmin -- virsh -c qemu:///system version"
-    " | grep -i running",
+    "libvirt": "timeout 20 runuser -u oneadmin -- virsh -c qemu:///system list > /dev/null"
+    " && echo yes",
     "swap": "sed -n 's/^Swap\\(Total\\|Free\\): *\\([0-9]*\\) kB/\\2/p' /proc/meminfo",
 }
 

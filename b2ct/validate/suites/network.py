@@ -319,17 +319,3 @@ def test_outside_names_are_known(host: Host, site: Site) -> None:
         f"for n in {' '.join(names[:3])}; do timeout 10 getent ahostsv4 $n && exit 0; done; exit 1"
     )
     assert done.rc == 0, f"no name server answers for {names[0]}"
-
-
-@check(
-    proves="the firewall of the machine does not filter frames of VMs on bridges",
-    why="VMs would lose packets for reasons that nobody finds",
-    remedy="ssh {user}@{address} sysctl -w net.bridge.bridge-nf-call-iptables=0",
-    roles=HYPERVISOR,
-    severity=Severity.WARNING,
-)
-def test_bridges_are_not_filtered(host: Host) -> None:
-    said = about.of(host)["bridge-netfilter"]
-    if not said:
-        not_applicable("the kernel does not filter bridges (br_netfilter is not loaded)")
-    assert said == "0", "frames between VMs pass the machine's firewall (br_netfilter)"
