@@ -92,7 +92,8 @@ def _ours(here: Ground, folder: Path, shipped: bool) -> list[str | Path]:
     only = names if shipped else ["usual"]
     return [
         *TOLERANT, sys.executable, "-m", "b2ct", "validate", "--site", folder / "site.yaml",
-        "--ssh-config", here.config, "--known-hosts", here.known_hosts, "--identity", here.key, "--report", folder / "report",
+        "--ssh-config", here.config, "--known-hosts", here.known_hosts, "--identity", here.key,
+        "--report", folder / "report",
         *(word for name in only for word in ("--only", name)),
         *(() if shipped else ("--checks", CHECKS)),
     ]  # fmt: skip

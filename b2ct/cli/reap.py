@@ -71,7 +71,7 @@ def reap(
       b2ct reap --endpoint http://one:2633/RPC2 --auth one_auth --user dirac --dry-run
 
     Exit codes: 0 done, or nothing to do; 1 a VM that should be gone is not; 2 refused, or
-    OpenNebula does not answer: nothing was terminated.
+    OpenNebula does not answer, or the journal cannot be written: nothing further was terminated.
     """
     reaper = _reaper(site_file, endpoint, auth, user, prefixes)
     if journal is not None and not dry_run:

@@ -55,8 +55,9 @@ def check(*, site_file: Path | None, chosen: tuple[str, ...], outsider: str, as_
     """Ask each squid for each repository at each stratum-1, and for what it has to refuse.
 
     Looked at are: whether it answers, refuses CONNECT and servers that are no stratum-1s, gives the
-    head of every repository (its revision and age), and has it in its cache the second time. To be
-    run where VMs are: on the control node, say.
+    head of every repository (its revision and age), and has it in its cache the second time; and
+    the share of hits of all clients. To be run where VMs are, or on squid's own machine, the only
+    one that squid shows its counters to.
 
     \b
     Examples:

@@ -96,7 +96,8 @@ class _Planner:
         steps += self._left_over()
         steps += self._surplus_rules()
         notes = self.desired.notes
-        return Plan(tuple(steps), notes, self._by_hand(), self.ids, self.begun)
+        by_hand, elsewhere = self._others(), self._others(of_sites=True)
+        return Plan(tuple(steps), notes, by_hand, elsewhere, self.ids, self.begun)
 
     def _find(self, wanted: Wanted) -> Named | None:
         """The object that is meant: B2CT's own first, else one of that name."""
@@ -239,7 +240,8 @@ class _Planner:
             for one in self.live.kinds[kind]
         )
 
-    def _by_hand(self) -> dict[str, tuple[str, ...]]:
+    def _others(self, *, of_sites: bool = False) -> dict[str, tuple[str, ...]]:
+        """Names by kind of what was made by hand; or for other sites, by B2CT."""
         used = {(kind, item.id) for (kind, _), item in self.found.items()}
         found: dict[str, tuple[str, ...]] = {}
         for kind, items in self.live.kinds.items():
@@ -248,7 +250,8 @@ class _Planner:
                 for item in items
                 if (kind, item.id) not in used
                 and not ownership.system(kind, item)
-                and not ownership.cared_for(item, self.site)
+                and (why := ownership.foreign(item, self.site))
+                and (why != "made by hand") is of_sites
             )
             if names:
                 found[kind] = names

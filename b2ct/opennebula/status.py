@@ -200,8 +200,8 @@ def _vm(vm: Vm, now: float) -> Iterator[Problem]:
     elif vm.state is VmState.PENDING and vm.scheduler_message:
         yield Problem(
             "VM", name, f"waits: {reason(vm.scheduler_message)}",
-            "give it less CPU or memory, or enable hosts and datastores (`b2ct plan` says what "
-            "differs from site.yaml)",
+            "give it less CPU, memory or disk, or enable hosts and datastores (`b2ct plan` says "
+            "what differs from site.yaml)",
         )  # fmt: skip
     elif vm.state is VmState.PENDING and now - vm.started > WAITING:
         yield Problem(

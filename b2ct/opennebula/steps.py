@@ -86,6 +86,8 @@ class Plan:
     notes: tuple[str, ...] = ()
     by_hand: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Kind -> names of objects that site.yaml does not have and B2CT did not make."""
+    elsewhere: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The same of what B2CT made for other sites."""
     ids: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """Kind and name -> ID of what is there."""
     begun: frozenset[tuple[str, str]] = frozenset()
@@ -104,7 +106,7 @@ class Plan:
             if step.action is not Action.NOTHING
             for line in step.lines()
         ]
-        told += [f"  note: {text}" for text in (*self.notes, *self._by_hand())]
+        told += [f"  note: {text}" for text in (*self.notes, *self._others())]
         return [*told, *([""] if told else []), self.summary()]
 
     def summary(self) -> str:
@@ -118,17 +120,19 @@ class Plan:
         parts = [f"{count[action]} {text}" for action, text in words.items() if count[action]]
         return ", ".join(parts) or "site.yaml describes nothing that OpenNebula could be told"
 
-    def _by_hand(self) -> Iterator[str]:
-        for kind, names in self.by_hand.items():
-            more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-            listed = ", ".join(names[:8]) + more
-            yield f"made by hand and left alone: {kind} {listed}"
+    def _others(self) -> Iterator[str]:
+        for what, found in (("made by hand", self.by_hand), ("of other sites", self.elsewhere)):
+            for kind, names in found.items():
+                more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+                yield f"{what} and left alone: {kind} {', '.join(names[:8])}{more}"
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
         return {
             "pending": len(self.pending),
+            "count": dict(Counter(step.action.value for step in self.steps)),
             "steps": [step.as_json() for step in self.steps],
             "notes": list(self.notes),
             "by_hand": {kind: list(names) for kind, names in self.by_hand.items()},
-        }
+            "other_sites": {kind: list(names) for kind, names in self.elsewhere.items()},
+        }  # fmt: skip

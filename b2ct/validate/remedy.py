@@ -47,6 +47,13 @@ def filled(template: str, values: Values) -> str:
     return template.format_map(asdict(values))
 
 
+def replaced(text: str, values: Values) -> str:
+    """The remedy that a check itself gave: the known names are replaced, other braces stay."""
+    for name, value in asdict(values).items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
+
+
 def reached(node: Node, site: Site) -> str:
     """The address or name by which a node is reached over ssh."""
     domain = f".{site.site.domain}" if site.site.domain else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from b2ct.validate import expect
+from b2ct.validate.advice import on_node
 from b2ct.validate.check import fail, not_applicable
 from b2ct.validate.facts import units
 from b2ct.validate.facts.units import Unit
@@ -37,18 +38,21 @@ def must_run(host: Host, site: Site, node: Node, name: str) -> None:
     unit = named(host, site, node, name)
     what = "timer" if unit.name.endswith(".timer") else "service"
     if not unit.known:
-        fail(f"the {what} {unit.name} is not installed", _INSTALL.format(name=node.name))
+        fail(f"the {what} {unit.name} is not installed", _INSTALL)
     short = unit.name.removesuffix(".service")
     if unit.load == "masked":
-        fail(f"the {what} {short} is masked", f"systemctl unmask {short}; systemctl start {short}")
+        fail(
+            f"the {what} {short} is masked",
+            on_node(f"systemctl unmask {short}; systemctl start {short}"),
+        )
     if not unit.running:
         fail(
             f"the {what} {short} is {unit.state}, it should run",
-            f"systemctl start {short}; journalctl -u {short} -n 30",
+            on_node(f"systemctl start {short}; journalctl -u {short} -n 30"),
         )
 
 
-_INSTALL = "cat /run/b2ct/firstboot; less /var/log/b2ct/firstboot.log (the first boot installs it)"
+_INSTALL = on_node("cat /run/b2ct/firstboot; tail -n 30 /var/log/b2ct/firstboot.log")
 
 
 def runs(host: Host, site: Site, node: Node, name: str) -> bool:

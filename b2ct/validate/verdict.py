@@ -71,7 +71,8 @@ def _found(check: Check, err: BaseException, around: Around) -> _Found:
     if isinstance(err, NotApplicableError) or _is_pytest(err, "Skipped"):
         return _Found(Outcome.SKIPPED, str(err))
     if isinstance(err, CheckFailedError):
-        return _Found(Outcome.FAILED, str(err), err.remedy or usual)
+        own = remedy.replaced(err.remedy, around.values)
+        return _Found(Outcome.FAILED, str(err), own or usual)
     if isinstance(err, AssertionError) or _is_pytest(err, "Failed"):
         return _Found(Outcome.FAILED, _asserted(check, err), usual)
     if isinstance(err, CommandTimeoutError):

@@ -51,6 +51,7 @@ def test_for_programs(folder: Path) -> None:
     planned = b2ct("plan", "--json", cwd=folder)
     told = json.loads(planned.stdout)
     assert (planned.returncode, told["pending"]) == (2, 12)
+    assert told["count"] == {"create": 12, "nothing": 2, "register": 1, "leave": 1}
     (network,) = [step for step in told["steps"] if step["kind"] == "network"]
     assert network["action"] == "create"
     assert {"name": "BRIDGE", "old": "", "new": "br77"} in network["changes"]

@@ -17,7 +17,7 @@ for name in sorted(found):
     try:
         importlib.import_module(name)
     except ModuleNotFoundError as err:
-        print(name, err.name)
+        print(name, str(err.name).partition(".")[0])
 """
 
 
@@ -25,4 +25,4 @@ def test_only_the_driver_imports_libcloud() -> None:
     done = subprocess.run(
         [sys.executable, "-c", IMPORT_ALL], capture_output=True, text=True, check=True
     )
-    assert done.stdout.split("\n") == ["b2ct.dirac.driver libcloud.compute.base", ""]
+    assert done.stdout.split("\n") == ["b2ct.dirac.driver libcloud", ""]

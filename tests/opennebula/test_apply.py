@@ -12,6 +12,7 @@ import pytest
 
 from b2ct.core.errors import B2ctError
 from b2ct.opennebula import apply as carrying
+from b2ct.opennebula import ownership
 from b2ct.opennebula.client import Client
 from b2ct.opennebula.endpoint import Endpoint
 from b2ct.opennebula.faults import DuplicateError, OneError, QuotaError
@@ -48,6 +49,9 @@ class World:
 def world(ground: Ground) -> Iterator[World]:
     cloud = Cloud(ground.prefix)
     yield World(ground, cloud)
+    one, journal = ground.one, ownership.journal_name(cloud.name("site"))
+    left = one.users.me().template.without(journal)
+    one.users.update(one.me.id, left, merge=False)
     # A cluster with members cannot be swept away.
     for cluster in ground.one.clusters.all():
         if cluster.name.startswith(ground.prefix):

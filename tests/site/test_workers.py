@@ -111,7 +111,7 @@ def test_findings(bad: str, expected: str, good: str) -> None:
         ("workers: {Big: {}}", "a short name of lower-case letters, digits and '-'"),
         ("workers: {w: {lifetime: 3}}", "a time with its unit, such as 600 s, 30 min, 12 h or 3 d"),
         ("workers: {w: {lifetime: 99999 d}}", "a time of at most ten years"),
-        ("workers: {w: {lifetime: 1 s}}", "60"),
+        ("workers: {w: {lifetime: 1 s}}", "at least 1 min"),
         ("workers: {w: {memory: 1 MiB}}", "256 MiB"),
         ("workers: {w: {cpu: 0}}", "greater than 0"),
         ("workers: {w: {idle: {load: nan}}}", "finite number"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from b2ct.validate import clouds, expect
+from b2ct.validate.advice import on_control
 from b2ct.validate.check import Severity, fail, not_applicable, site_check
 from b2ct.validate.clouds import ToCloud
 
@@ -89,7 +90,7 @@ def test_hosts_are_monitored(to_cloud: ToCloud, hosts: Hosts, site: Site) -> Non
         host = silent[0]
         fail(
             f"host {host.name} is {host.state.name}, not MONITORED",
-            f"as oneadmin on the control node: ssh {host.name} true; onehost forceupdate {host.id}",
+            on_control(f"runuser -u oneadmin -- onehost forceupdate {host.id}"),
         )
 
 
@@ -120,7 +121,10 @@ def test_datastores_have_their_drivers(to_cloud: ToCloud, hosts: Hosts, site: Si
     for oid, attributes in wanted.items():
         store = there.get(oid)
         if store is None:
-            fail(f"OpenNebula has no datastore {oid}", "onedatastore create, as oneadmin")
+            fail(
+                f"OpenNebula has no datastore {oid}",
+                on_control("runuser -u oneadmin -- onedatastore create"),
+            )
         for name, value in attributes.items():
             found = {"TM_MAD": store.tm_mad, "DS_MAD": store.ds_mad}.get(name)
             found = store.template.text(name) if found is None else found

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from b2ct.context import wpad
 from b2ct.validate import expect, services
+from b2ct.validate.advice import on_node
 from b2ct.validate.check import CONTROL, Severity, check, fail, not_applicable
 from b2ct.validate.facts import frontend, paths
 from b2ct.validate.facts.paths import ONE, ONE_AUTH, ONED_CONF
@@ -131,7 +132,7 @@ def test_ssh_agent_runs(host: Host, site: Site, node: Node) -> None:
 @check(
     proves="the web interface runs",
     why="people look at the cloud with it",
-    remedy="ssh {user}@{control} 'systemctl start opennebula-fireedge opennebula-sunstone'",
+    remedy="ssh {user}@{control} systemctl start opennebula-fireedge (5.12: opennebula-sunstone)",
     roles=CONTROL,
 )
 def test_sunstone_runs(host: Host, site: Site, node: Node) -> None:
@@ -250,7 +251,7 @@ def test_service_credentials_are_closed(host: Host) -> None:
     ]
     bad = [entry for entry in found if entry.open]
     if bad:
-        fail(f"others may read {bad[0].path} ({bad[0]})", f"chmod 600 {bad[0].path}")
+        fail(f"others may read {bad[0].path} ({bad[0]})", on_node(f"chmod 600 {bad[0].path}"))
 
 
 @check(
@@ -263,7 +264,7 @@ def test_service_credentials_are_closed(host: Host) -> None:
 def test_oned_configuration_is_closed(host: Host) -> None:
     entry = paths.of(host).get(ONED_CONF)
     if entry is None:
-        fail("/etc/one/oned.conf is missing", "cat /run/b2ct/firstboot")
+        fail("/etc/one/oned.conf is missing", on_node("cat /run/b2ct/firstboot"))
     assert not entry.open, f"/etc/one/oned.conf is {entry}; others may read it"
 
 
@@ -317,7 +318,7 @@ def test_registration_is_complete(host: Host, site: Site) -> None:
     if waiting:
         name = waiting[0].split()[0]
         remedy = f"b2ct-register --forget {name}" if "REFUSED" in waiting[0] else "b2ct-register"
-        fail(waiting[0][:200], f"{remedy} (on the control node)")
+        fail(waiting[0][:200], on_node(remedy))
 
 
 @check(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from b2ct.site import catalogue
 from b2ct.validate import expect, services
+from b2ct.validate.advice import on_node
 from b2ct.validate.check import Severity, check, fail, not_applicable
 from b2ct.validate.facts import about, clock, room
 
@@ -121,7 +122,7 @@ def test_services_start_at_boot(host: Host, site: Site, node: Node) -> None:
     ]
     if off:
         names = " ".join(off)
-        fail(f"not started at boot: {', '.join(off)}", f"systemctl enable {names}")
+        fail(f"not started at boot: {', '.join(off)}", on_node(f"systemctl enable {names}"))
 
 
 @check(
@@ -135,7 +136,7 @@ def test_nothing_else_failed(host: Host, site: Site, node: Node) -> None:
     names = [line.split()[0].lstrip("*●") for line in about.of(host).lines("failed")]
     failed = [name for name in names if name and name not in watched]
     if failed:
-        fail(f"failed: {', '.join(failed[:5])}", f"systemctl status {failed[0]}")
+        fail(f"failed: {', '.join(failed[:5])}", on_node(f"systemctl status {failed[0]}"))
 
 
 @check(
@@ -186,7 +187,7 @@ def test_clock_is_in_sync(host: Host, site: Site, node: Node) -> None:
         not_applicable("this release has ntpd, which is not asked")
     found = clock.of(host)
     if found is None:
-        fail("chronyd runs, but does not answer", "systemctl restart chronyd")
+        fail("chronyd runs, but does not answer", on_node("systemctl restart chronyd"))
     assert found.synchronised, "the clock follows no time server: none of them answers"
     assert found.offset <= OFF, f"the clock is {found.offset:.1f} s off"
 
@@ -218,7 +219,8 @@ def test_time_zone_is_right(host: Host, site: Site) -> None:
         return
     if found != wanted:
         fail(
-            f"the time zone is {found or 'UTC'}, not {wanted}", f"timedatectl set-timezone {wanted}"
+            f"the time zone is {found or 'UTC'}, not {wanted}",
+            on_node(f"timedatectl set-timezone {wanted}"),
         )
 
 

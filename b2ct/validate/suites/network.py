@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from b2ct.validate import expect, wiring
+from b2ct.validate.advice import on_node
 from b2ct.validate.check import HYPERVISOR, Severity, check, fail, not_applicable
 from b2ct.validate.facts import about, links
 from b2ct.validate.facts.links import Link, Network
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from b2ct.site.model import Node, Site
 
-_SHOW = "ip -d address; nmcli connection show (a device comes back with: nmcli connection up NAME)"
+_SHOW = on_node("ip -d address; nmcli connection show") + ", then nmcli connection up DEVICE"
 
 
 def _cards(found: Network, wire: Wire) -> Iterator[tuple[str, Link | None]]:
@@ -121,10 +122,13 @@ def test_bridges_are_there(host: Host, site: Site, node: Node) -> None:
         if bridge is None or bridge.kind != "bridge":
             fail(
                 f"there is no bridge {wire.bridge} (network {wire.network})",
-                f"nmcli connection up {wire.bridge}",
+                on_node(f"nmcli connection up {wire.bridge}"),
             )
         if not bridge.up:
-            fail(f"the bridge {wire.bridge} is switched off", f"ip link set {wire.bridge} up")
+            fail(
+                f"the bridge {wire.bridge} is switched off",
+                on_node(f"ip link set {wire.bridge} up"),
+            )
 
 
 @check(
@@ -148,7 +152,7 @@ def test_bridges_have_their_members(host: Host, site: Site, node: Node) -> None:
                 fail(
                     f"{port} is no member of the bridge {wire.bridge} (it has:"
                     f" {', '.join(members) or 'none'})",
-                    f"ip link set {port} master {wire.bridge}; nmcli connection up {port}",
+                    on_node(f"ip link set {port} master {wire.bridge}; nmcli connection up {port}"),
                 )
         if not wanted and not wire.macs:
             # VMs' own devices are called vnetN by libvirt, one-ID-N by OpenNebula.
@@ -217,7 +221,7 @@ def test_gateway_answers(host: Host, site: Site, node: Node) -> None:
     # Routers may ignore pings, but none can be used without answering ARP.
     done = host.run(f"ping -n -c 1 -W 2 {gateway} > /dev/null 2>&1 || ip neigh show {gateway}")
     if done.rc != 0 or "FAILED" in done.stdout or "INCOMPLETE" in done.stdout:
-        fail(f"the gateway {gateway} does not answer", f"ping {gateway}; ip neigh")
+        fail(f"the gateway {gateway} does not answer", on_node(f"ping {gateway}; ip neigh"))
 
 
 @check(
@@ -253,7 +257,7 @@ def test_names_lead_to_nodes(host: Host, site: Site) -> None:
         if there != address:
             fail(
                 f"{name} leads to {there or 'nothing'}, it should be {address}",
-                f"correct /etc/hosts: {address} {name}.{site.site.domain or ''} {name}",
+                on_node("vi /etc/hosts") + f": {address} {name}.{{domain}} {name}",
             )
 
 

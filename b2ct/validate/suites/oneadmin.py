@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from b2ct.validate.advice import on_node
 from b2ct.validate.check import HYPERVISOR, check, fail, not_applicable
 from b2ct.validate.facts import about, accounts, paths
 from b2ct.validate.facts.paths import ONE
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 def test_oneadmin_is_9869(host: Host) -> None:
     words = about.of(host)["passwd"].split(":")
     if len(words) < 7:
-        fail("there is no user oneadmin", "cat /run/b2ct/firstboot")
+        fail("there is no user oneadmin", on_node("cat /run/b2ct/firstboot"))
     assert words[2:4] == ["9869", "9869"], (
         f"oneadmin is {words[2]}:{words[3]}, it should be 9869:9869"
     )
@@ -48,7 +49,7 @@ def test_oneadmin_keys_are_closed(host: Host) -> None:
         path, said = wrong
         fail(
             f"{path} is {said}; it should be oneadmin's alone",
-            f"chown oneadmin: {path}; chmod go= {path}",
+            on_node(f"chown oneadmin: {path}; chmod go= {path}"),
         )
 
 

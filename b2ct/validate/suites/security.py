@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from b2ct.validate import expect, services
+from b2ct.validate.advice import on_node
 from b2ct.validate.check import HYPERVISOR, Severity, check, fail, not_applicable
 from b2ct.validate.expect import Opening
 from b2ct.validate.facts import paths, sockets, sshd, walls
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from b2ct.site.model import Node, Site
 
 KEYS_ONLY = {"no", "without-password", "prohibit-password", "forced-commands-only"}
-_FIREWALL = "/usr/libexec/b2ct/firewall"
+_FIREWALL = on_node("/usr/libexec/b2ct/firewall")
 
 
 def _zones(host: Host, site: Site, node: Node) -> tuple[walls.Zone, ...]:
@@ -151,7 +152,7 @@ def test_services_have_their_ports(host: Host, site: Site, node: Node) -> None:
     ]
     if missing:
         port, unit = missing[0]
-        fail(f"nobody listens on {port}/tcp ({unit})", f"systemctl restart {unit}")
+        fail(f"nobody listens on {port}/tcp ({unit})", on_node(f"systemctl restart {unit}"))
 
 
 @check(

@@ -6,6 +6,7 @@ from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
 from b2ct.validate import expect, wiring
+from b2ct.validate.advice import on, on_control
 from b2ct.validate.check import Severity, fail, not_applicable, site_check
 from b2ct.validate.facts import about, accounts, between, links, paths
 from b2ct.validate.facts.between import Way
@@ -60,7 +61,7 @@ def test_networks_connect_nodes(site: Site, hosts: Hosts) -> None:
         fail(
             f"{way.source} does not reach {way.target} ({way.address}) on the network"
             f" {way.network}{more}",
-            f"ssh root@{way.source} ping {way.address}; ip neigh",
+            on(way.source, f"ping {way.address}; ip neigh"),
         )
 
 
@@ -80,7 +81,7 @@ def test_full_packets_pass(site: Site, hosts: Hosts) -> None:
         fail(
             f"packets of {way.size} bytes do not pass from {way.source} to {way.target} on the"
             f" network {way.network}{more}",
-            f"ssh root@{way.source} ping -M do -s {way.size - between.HEADERS} {way.address}",
+            on(way.source, f"ping -M do -s {way.size - between.HEADERS} {way.address}"),
         )
 
 
@@ -118,7 +119,7 @@ def test_clocks_agree(hosts: Hosts) -> None:
             how = "ahead of" if one.ahead > middle else "behind"
             fail(
                 f"the clock of {name} is {away:.1f} s {how} the others",
-                f"ssh root@{name} 'chronyc -n sources; chronyc makestep'",
+                on(name, "chronyc -n sources; chronyc makestep"),
             )
 
 
@@ -201,7 +202,7 @@ def test_oneadmin_reaches_hypervisors(site: Site, hosts: Hosts) -> None:
         remedy = f"b2ct-register --forget {name}" if "HOST" in why.upper() else "b2ct-register"
         fail(
             f"oneadmin cannot log in from {control} to {name}: {why[:150]}{more}",
-            f"on {control}: {remedy}; on {name}: b2ct-trust",
+            f"{on_control(remedy)}; {on(name, 'b2ct-trust')}",
         )
 
 
@@ -222,7 +223,7 @@ def test_hypervisors_reach_each_other(site: Site, hosts: Hosts) -> None:
         if why and target not in unknown.get(name, ()):
             fail(
                 f"oneadmin cannot log in from {name} to {target}: {why[:150]}",
-                f"on the control node: b2ct-register; on {target}: b2ct-trust",
+                f"{on_control('b2ct-register')}; {on(target, 'b2ct-trust')}",
             )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from b2ct.site.model import Ceph, Lvm, Nfs
 from b2ct.validate import expect
+from b2ct.validate.advice import on_node
 from b2ct.validate.check import CONTROL, HYPERVISOR, Severity, check, fail, not_applicable
 from b2ct.validate.facts import about, room, sections
 
@@ -59,7 +60,7 @@ def test_datastores_are_mounted(host: Host, site: Site) -> None:
             why = "" if said["df"] else "; the server does not answer"
             fail(
                 f"{PLACE} is not mounted, it should be {wanted}{why}",
-                f"showmount -e {storage.server}; mount {PLACE}",
+                on_node(f"showmount -e {storage.server}; mount {PLACE}"),
             )
         assert there[-1].source.rstrip("/") == wanted.rstrip("/"), (
             f"{PLACE} is {there[-1].source}, it should be {wanted}"
@@ -69,7 +70,7 @@ def test_datastores_are_mounted(host: Host, site: Site) -> None:
             not_applicable("a practice node has no volumes")
         fail(
             f"{PLACE} is no volume of its own: a full datastore would fill the system's disk",
-            f"grep {PLACE} /etc/fstab; mount {PLACE}",
+            on_node(f"grep {PLACE} /etc/fstab; mount {PLACE}"),
         )
 
 

@@ -153,11 +153,20 @@ def test_among_many_none_outside_user_and_prefix_is_touched(pasture: Pasture, se
         name, owner = dice.choice(names), dice.choice(["dirac", *pasture.users])
         number = pasture.vm(name, owner, hold=True)
         (allowed if owner == "dirac" and name.startswith(prefix) else kept).add(number)
-    assert allowed
     assert kept
-    pasture.sent.clear()
     reaper = pasture.reaper(EAGER, later=HOUR)
-    assert all(o.result == "terminated" for o in reaper.reap(reaper.look().verdicts))
+    survey = reaper.look()
+    assert {v.vm.id for v in survey.verdicts if v.reap} == allowed
+    # Meanwhile one is renamed and one is given to somebody else.
+    renamed, given, *left = sorted(allowed)
+    assert left
+    pasture.one.vms.rename(renamed, f"x{prefix}")
+    pasture.one.vms.chown(given, pasture.users["dirac2"], -1)
+    allowed -= {renamed, given}
+    kept |= {renamed, given}
+    pasture.sent.clear()
+    results = {o.verdict.vm.id: o.result for o in reaper.reap(survey.verdicts)}
+    assert results == {**dict.fromkeys(allowed, "terminated"), renamed: "spared", given: "spared"}
     assert {method for method, _ in pasture.sent} == {"vm.action"}
     assert {arguments[0] for _, arguments in pasture.sent} == {"terminate"}
     assert sorted(arguments[1] for _, arguments in pasture.sent) == sorted(allowed)

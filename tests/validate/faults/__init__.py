@@ -1,0 +1,1 @@
+"""Faults on practice nodes, and the checks that must find them."""

@@ -1,0 +1,330 @@
+"""The faults, in rounds. docs/faults.md is made of this: script/faults."""
+
+from __future__ import annotations
+
+from tests.validate.faults.fault import Fault
+
+ONE, HV1, HV2 = "one", "hv1", "hv2"
+_DOUBLE = "the double of oned is told to be so"
+_STAND_IN = "SELinux: a stand-in answers `getenforce`"
+
+
+def _double(orders: str) -> str:
+    """Have the double of oned carry out lines of Python, in which `one` is the double."""
+    return (
+        "mkdir -p /run/b2ct-practice\n"
+        f"cat > /run/b2ct-practice/oned.py <<'END'\n{orders}\nEND\n"
+        "systemctl kill -s HUP opennebula\n"
+        "for i in $(seq 100); do [ -e /run/b2ct-practice/oned.py ] || exit 0; sleep 0.05; done\n"
+        "exit 1"
+    )
+
+
+def _answers(unit: str, title: str, port: int, status: int) -> str:
+    """A stand-in of a service of OpenNebula answers with this HTTP status."""
+    return (
+        f"mkdir -p /run/systemd/system/{unit}.service.d\n"
+        f"printf '[Service]\\nExecStart=\\nExecStart=/usr/libexec/b2ct-practice/answer {title}"
+        f" {port} {status}\\n' > /run/systemd/system/{unit}.service.d/fault.conf\n"
+        f"systemctl daemon-reload; systemctl restart {unit}; sleep 0.5"
+    )
+
+
+def _answers_again(unit: str) -> str:
+    return (
+        f"rm -r /run/systemd/system/{unit}.service.d\n"
+        f"systemctl daemon-reload; systemctl restart {unit}"
+    )
+
+
+_SERVICES = (
+    Fault("the scheduler is stopped", ONE, "systemctl stop opennebula-scheduler",
+          ("scheduler-runs",)),
+    Fault("OneFlow is stopped", ONE, "systemctl stop opennebula-flow", ("oneflow-runs",)),
+    Fault("OneGate is stopped", ONE, "systemctl stop opennebula-gate", ("onegate-runs",)),
+    Fault("Sunstone is stopped", ONE, "systemctl stop opennebula-fireedge", ("sunstone-runs",)),
+    Fault("the hook manager is stopped", ONE, "systemctl stop opennebula-hem",
+          ("hook-manager-runs",)),
+    Fault("the agent of oneadmin's key is stopped", ONE, "systemctl stop opennebula-ssh-agent",
+          ("ssh-agent-runs",)),
+    Fault("hypervisors are no longer registered", ONE, "systemctl stop b2ct-register.timer",
+          ("registration-runs",)),
+    Fault("the database is stopped", ONE, "systemctl stop mariadb", ("database-runs",)),
+    Fault("squid is stopped", ONE, "systemctl stop squid", ("squid-runs",)),
+    Fault("the server of wpad.dat is stopped", ONE, "systemctl stop httpd", ("wpad-server-runs",)),
+    Fault("libvirt is stopped", HV1, "systemctl stop libvirtd", ("libvirt-runs",)),
+    Fault("chronyd is stopped", HV1, "systemctl stop chronyd", ("time-service-runs",)),
+    Fault("firewalld is stopped", HV2, "systemctl stop firewalld", ("firewall-runs",)),
+    Fault("a service is not started at boot", HV2, "systemctl disable libvirtd",
+          ("services-start-at-boot",), remedy="systemctl enable libvirtd"),
+    Fault("some other service has failed", HV2,
+          "systemd-run --quiet --unit=broken false; sleep 0.3",
+          ("nothing-else-failed",), undo="systemctl reset-failed broken"),
+)  # fmt: skip
+
+_ANSWERS = (
+    Fault("Sunstone answers with an error", ONE,
+          _answers("opennebula-fireedge", "FireEdge", 2616, 500), ("sunstone-answers",),
+          undo=_answers_again("opennebula-fireedge"), dressed="a stand-in of Sunstone"),
+    Fault("OneFlow answers with an error", ONE,
+          _answers("opennebula-flow", "OneFlow", 2474, 502), ("oneflow-answers",),
+          undo=_answers_again("opennebula-flow"), dressed="a stand-in of OneFlow"),
+    Fault("OneGate answers with an error", ONE,
+          _answers("opennebula-gate", "OneGate", 5030, 500), ("onegate-answers",),
+          undo=_answers_again("opennebula-gate"), dressed="a stand-in of OneGate"),
+    Fault("OneGate is announced at an address that no VM reaches", ONE,
+          "sed -i.fault 's/^ONEGATE_ENDPOINT.*/ONEGATE_ENDPOINT = \"http:\\/\\/localhost:5030\"/'"
+          " /etc/one/oned.conf", ("onegate-is-announced",),
+          undo="cp -p /etc/one/oned.conf.fault /etc/one/oned.conf"),
+    Fault("transactions of the database are not isolated as they should be", ONE,
+          "sed -i 's/^transaction-isolation/# &/' /etc/my.cnf.d/b2ct.cnf",
+          ("database-isolation-is-right",),
+          undo="sed -i 's/^# transaction-isolation/transaction-isolation/' /etc/my.cnf.d/b2ct.cnf"),
+    Fault("an inner service listens to everybody", ONE,
+          "systemd-run --quiet --unit=leak python3 -m http.server 13013; sleep 0.7",
+          ("inner-services-stay-inside",), undo="systemctl stop leak"),
+    Fault("the processor's virtualisation is off", HV1,
+          "sed 's/ vmx\\b//; s/ svm\\b//' /proc/cpuinfo > /run/cpuinfo;"
+          " mount --bind /run/cpuinfo /proc/cpuinfo", ("processor-virtualises",),
+          undo="umount /proc/cpuinfo", dressed="another file lies over /proc/cpuinfo"),
+    Fault("QEMU would run as root", HV1,
+          "sed -i 's/^user = .*/user = \"root\"/' /etc/libvirt/qemu.conf",
+          ("qemu-runs-as-oneadmin",), remedy="-opennebula-node"),
+    Fault("oneadmin may not use KVM", HV2, "gpasswd -q -d oneadmin kvm",
+          ("oneadmin-may-use-kvm",)),
+    Fault("libvirt refuses oneadmin", HV2, "chmod 700 /run/libvirt/libvirt-sock",
+          ("libvirt-answers-oneadmin",), undo="chmod 770 /run/libvirt/libvirt-sock"),
+)  # fmt: skip
+
+_ACCESS = (
+    Fault("one_auth is readable by everybody", ONE, "chmod 644 /var/lib/one/.one/one_auth",
+          ("one-auth-is-closed",), undo="chmod 600 /var/lib/one/.one/one_auth",
+          remedy="chmod 600 /var/lib/one/.one/one_auth"),
+    Fault("credentials of a service are readable by everybody", ONE,
+          "echo serveradmin:x > /var/lib/one/.one/sunstone_auth;"
+          " chown oneadmin: /var/lib/one/.one/sunstone_auth;"
+          " chmod 644 /var/lib/one/.one/sunstone_auth", ("service-credentials-are-closed",),
+          remedy="chmod 600 /var/lib/one/.one/sunstone_auth"),
+    Fault("oned.conf is readable by everybody", ONE, "chmod 644 /etc/one/oned.conf",
+          ("oned-configuration-is-closed",)),
+    Fault("oneadmin's password was left from the installation", ONE,
+          "echo secret > /etc/b2ct/oneadmin_password", ("no-password-was-left",)),
+    Fault("the log of the installation is open", ONE, "chmod 755 /var/log/b2ct",
+          ("installation-log-is-closed",)),
+    Fault("another key opens root's account", HV1,
+          "cp -p /root/.ssh/authorized_keys /root/keys;"
+          " cat /etc/ssh/ssh_host_ed25519_key.pub >> /root/.ssh/authorized_keys",
+          ("no-other-keys-of-root",),
+          undo="cp -p /root/keys /root/.ssh/authorized_keys; rm /root/keys"),
+    Fault("sshd takes passwords", HV1,
+          "sed -i 's/^PasswordAuthentication no/PasswordAuthentication yes/' /etc/ssh/sshd_config",
+          ("sshd-takes-no-passwords",)),
+    Fault("root may log in by password", HV2,
+          "sed -i 's/^PermitRootLogin .*/PermitRootLogin yes/' /etc/ssh/sshd_config",
+          ("root-logs-in-by-key-only",)),
+    Fault("oneadmin takes any host key", HV1,
+          "sed -i 's/StrictHostKeyChecking .*/StrictHostKeyChecking no/' /var/lib/one/.ssh/config",
+          ("oneadmin-checks-host-keys",)),
+    Fault("oneadmin's keys may be changed by others", HV1,
+          "chmod 666 /var/lib/one/.ssh/authorized_keys", ("oneadmin-keys-are-closed",)),
+    Fault("SELinux is permissive", HV2, "setenforce 0", ("selinux-enforces",),
+          dressed=_STAND_IN),
+    Fault("SELinux will be permissive after a restart", HV2,
+          "sed -i 's/^SELINUX=.*/SELINUX=permissive/' /etc/selinux/config",
+          ("selinux-stays-enforcing",)),
+    Fault("the control node's key is no longer trusted", HV2,
+          "sed -i '/cert-authority/d' /var/lib/one/.ssh/authorized_keys",
+          ("control-node-is-trusted",)),
+)  # fmt: skip
+
+_FIREWALL = (
+    Fault("a port of the control node is closed", ONE,
+          "firewall-cmd --quiet --remove-rich-rule='rule family=\"ipv4\" source"
+          " address=\"'$NET'.0/24\" port port=\"2633\" protocol=\"tcp\" accept'",
+          ("firewall-has-its-openings",)),
+    Fault("the firewall lets something through that nobody asked for", HV1,
+          "firewall-cmd --quiet --add-port=9999/tcp", ("firewall-has-no-other-openings",),
+          undo="firewall-cmd --quiet --remove-port=9999/tcp", remedy="/usr/libexec/b2ct/firewall"),
+    Fault("the ports of migration are closed", HV2,
+          "firewall-cmd --quiet --remove-rich-rule='rule family=\"ipv4\" source"
+          " address=\"'$NET'.0/24\" port port=\"49152-49215\" protocol=\"tcp\" accept'",
+          ("migration-ports-are-open",)),
+    Fault("sshd's settings have a mistake", HV1, "echo 'Nonsense yes' >> /etc/ssh/sshd_config",
+          ("sshd-settings-are-right",), undo="sed -i '/^Nonsense/d' /etc/ssh/sshd_config"),
+    Fault("the time zone is another one", HV1,
+          "ln -sf /usr/share/zoneinfo/Europe/Rome /etc/localtime", ("time-zone-is-right",),
+          undo="ln -sf /usr/share/zoneinfo/UTC /etc/localtime",
+          remedy="timedatectl set-timezone UTC"),
+    Fault("the clock follows no time server", HV2,
+          "sed -i.fault 's/^server .*/server 192.0.2.123 iburst/' /etc/chrony.conf;"
+          " systemctl restart chronyd; sleep 0.5",
+          ("clock-is-in-sync", "time-servers-are-as-asked"),
+          undo="mv /etc/chrony.conf.fault /etc/chrony.conf; systemctl restart chronyd;"
+          " chronyc -n waitsync 20 0 0 0.5 > /dev/null"),
+    Fault("a clock is a minute ahead", HV1,
+          "printf '#!/bin/bash\\nexec /bin/date -d \"1 minute\" \"$@\"\\n'"
+          " > /usr/local/bin/date; chmod 755 /usr/local/bin/date", ("clocks-agree@site",),
+          undo="rm /usr/local/bin/date", dressed="`date` of the node says so: all nodes have one"
+          " clock"),
+    Fault("the machine has another name", HV2, "hostname wrong.practice.example.org",
+          ("host-name-is-right",), undo="hostname hv2.practice.example.org",
+          remedy="hostnamectl set-hostname hv2.practice.example.org"),
+    Fault("the release is another one", ONE,
+          "sed -i.fault 's/^VERSION_ID=.*/VERSION_ID=\"8.10\"/' /etc/os-release",
+          ("release-is-as-asked",), undo="mv /etc/os-release.fault /etc/os-release",
+          dressed="the node only says that it is EL"),
+    Fault("one hypervisor is of another minor release", HV2,
+          "sed -i.fault 's/^VERSION_ID=.*/VERSION_ID=\"9.4\"/' /etc/os-release",
+          ("hypervisors-are-alike@site",), undo="mv /etc/os-release.fault /etc/os-release",
+          dressed="the node only says that it is EL"),
+    Fault("packages are taken without signatures", ONE,
+          "printf '[wild]\\nenabled=1\\ngpgcheck=0\\n' > /etc/yum.repos.d/wild.repo",
+          ("packages-are-signed",), undo="rm /etc/yum.repos.d/wild.repo"),
+    Fault("no update was installed for months", ONE,
+          "mkdir -p /var/lib/rpm; touch -d '200 days ago' /var/lib/rpm/rpmdb.sqlite",
+          ("updates-are-installed",), undo="rm /var/lib/rpm/rpmdb.sqlite",
+          dressed="an empty file in the place of rpm's database"),
+)  # fmt: skip
+
+_NETWORK = (
+    Fault("a bridge has lost its card", HV1, "ip link set eth1 nomaster",
+          ("bridges-have-their-members",), undo="ip link set eth1 master br-private",
+          remedy="ip link set eth1 master br-private"),
+    Fault("a bridge is missing", HV2, "ip link delete br-private", ("bridges-are-there",),
+          undo="ip link add br-private type bridge; ip link set eth1 master br-private;"
+          " ip link set br-private up; ip link set eth1 up"),
+    Fault("devices are narrower than the network", HV2,
+          "ip link set br-service mtu 1400; ip link set eth0 mtu 1400", ("mtu-is-right",),
+          undo="ip link set eth0 mtu 1500; ip link set br-service mtu 1500"),
+    Fault("the default route leads elsewhere", HV1, "ip route replace default via $NET.254",
+          ("default-route-is-right",), undo="ip route replace default via $NET.1"),
+    Fault("VMs' frames pass the machine's own firewall", HV1,
+          "echo 1 > /proc/sys/net/bridge/bridge-nf-call-iptables", ("bridges-are-not-filtered",)),
+    Fault("a name leads to a wrong address", HV1,
+          "sed -i.fault \"s/^$NET.10 /$NET.99 /\" /etc/hosts", ("names-lead-to-nodes",),
+          undo="cp /etc/hosts.fault /etc/hosts"),
+    Fault("an address leads back to a wrong name", ONE,
+          "cp /etc/hosts /etc/hosts.fault; sed -i \"1i $NET.12 elsewhere.example.org\" /etc/hosts",
+          ("addresses-lead-to-names",), undo="cp /etc/hosts.fault /etc/hosts"),
+    Fault("the name server is another one", ONE,
+          "cp /etc/resolv.conf /etc/resolv.conf.fault;"
+          " echo 'nameserver 192.0.2.53' > /etc/resolv.conf", ("name-servers-are-as-asked",),
+          undo="cp /etc/resolv.conf.fault /etc/resolv.conf"),
+)  # fmt: skip
+
+_WAYS = (
+    Fault("a switch swallows large packets", HV1,
+          "nft 'add table ip narrow; add chain ip narrow in { type filter hook input priority -300"
+          " ; }; add rule ip narrow in ip protocol icmp ip length > 1400 drop'",
+          ("full-packets-pass@site",), undo="nft delete table ip narrow",
+          dressed="a rule of nftables is the switch"),
+    Fault("a cable is out", HV2, "ip link set eth1 down", ("links-are-up",),
+          undo="ip link set eth1 up"),
+    Fault("oneadmin does not know the other machines", HV2,
+          "cp -p /var/lib/one/.ssh/known_hosts /root/known; : > /var/lib/one/.ssh/known_hosts",
+          ("oneadmin-knows-the-nodes@site",),
+          undo="cp -p /root/known /var/lib/one/.ssh/known_hosts", remedy="b2ct-register"),
+    Fault("VMs may not read their disks: a program is missing", ONE,
+          "mv /usr/bin/qemu-img /root/", ("disk-tools-are-there",),
+          undo="mv /root/qemu-img /usr/bin/"),
+    Fault("the drivers are older than the front-end", HV1,
+          "mkdir -p /var/tmp/one; echo 6.8.0 > /var/tmp/one/VERSION", ("drivers-are-in-step",),
+          undo="rm -r /var/tmp/one", remedy="onehost sync --force"),
+    Fault("the kernel reports a failing disk", HV2,
+          "mkdir -p /run/b2ct-practice; echo '[9.9] blk_update_request: I/O error, dev sda, sector"
+          " 2048' > /run/b2ct-practice/kernel-messages", ("disks-report-no-errors",),
+          undo="rm /run/b2ct-practice/kernel-messages",
+          dressed="`dmesg` of a node shows a file: nodes have no kernel of their own"),
+    Fault("logs end with each restart", HV2, "rm -r /var/log/journal", ("journal-is-kept",)),
+    Fault("the machine was installed in another role", HV2,
+          "sed -i 's/^role=.*/role=control/' /etc/b2ct/installation",
+          ("node-is-who-it-should-be",),
+          undo="sed -i 's/^role=.*/role=hypervisor/' /etc/b2ct/installation"),
+    Fault("no kickstart of ours installed the machine", HV1,
+          "mv /etc/b2ct/installation /root/", ("kickstart-installed-it",),
+          undo="mv /root/installation /etc/b2ct/"),
+    Fault("the first boot has not finished", ONE,
+          "rm /var/lib/b2ct/firstboot.done; echo 'B2CT first boot: 3 of 5 done' >"
+          " /run/b2ct/firstboot", ("first-boot-is-done",),
+          undo="touch /var/lib/b2ct/firstboot.done"),
+)  # fmt: skip
+
+_STORAGE = (
+    Fault("the datastores are full", ONE,
+          "mount -o remount,size=4M /var/lib/one/datastores;"
+          " head -c 4190208 /dev/zero > /var/lib/one/datastores/full", ("datastores-have-room",),
+          undo="rm /var/lib/one/datastores/full; mount -o remount,size=1G"
+          " /var/lib/one/datastores"),
+    Fault("the datastores are not mounted", HV1, "umount /var/lib/one/datastores",
+          ("datastores-are-mounted",),
+          undo="mount -t tmpfs -o mode=750,uid=9869,gid=9869,size=1G tmpfs"
+          " /var/lib/one/datastores",
+          dressed="the volume is one of memory"),
+    Fault("the datastores belong to root", HV2, "chown 0:0 /var/lib/one/datastores",
+          ("datastores-belong-to-oneadmin",), undo="chown 9869:9869 /var/lib/one/datastores",
+          remedy="chown 9869:9869 /var/lib/one/datastores"),
+    Fault("the system's disk is full", HV1,
+          "mkdir -p /root/log; mount -t tmpfs -o size=1M tmpfs /var/log/; mkdir /var/log/journal;"
+          " install -d -m 700 /var/log/b2ct; head -c 1048576 /dev/zero > /var/log/full || :",
+          ("system-disk-has-room",), undo="umount -l /var/log",
+          dressed="a small volume of memory lies over /var/log"),
+    Fault("squid's list of clients lacks a network", ONE,
+          "cp -p /etc/squid/squid.conf /root/squid.conf;"
+          " sed -i 's/^acl clients src 10.*/acl clients src '$NET'.0\\/24/' /etc/squid/squid.conf",
+          ("squid-knows-its-clients",), undo="cp -p /root/squid.conf /etc/squid/squid.conf"),
+    Fault("squid's cache may grow past its volume", ONE,
+          "sed -i 's/^\\(cache_dir ufs [^ ]*\\) [0-9]*/\\1 99999/' /etc/squid/squid.conf",
+          ("cache-fits-its-volume",), undo=":"),
+    Fault("squid cannot write its cache", ONE, "chown root: /var/spool/squid",
+          ("cache-is-squids-own",), undo="chown squid: /var/spool/squid",
+          remedy="chown -R squid:squid /var/spool/squid"),
+)  # fmt: skip
+
+_SQUID = (
+    Fault("squid admits the world, to anywhere", ONE,
+          "cp -p /etc/squid/squid.conf /root/squid.conf;"
+          " sed -i '0,/^http_access/s//http_access allow all\\nhttp_access/'"
+          " /etc/squid/squid.conf; squid -k reconfigure; sleep 1",
+          ("squid-refuses-other-servers", "squid-refuses-tunnels"),
+          undo="cp -p /root/squid.conf /etc/squid/squid.conf; squid -k reconfigure; sleep 1"),
+    Fault("the datastores fill up", HV1,
+          "mount -o remount,size=4M /var/lib/one/datastores;"
+          " head -c 3700000 /dev/zero > /var/lib/one/datastores/much", ("datastores-stay-roomy",),
+          undo="rm /var/lib/one/datastores/much; mount -o remount,size=1G"
+          " /var/lib/one/datastores"),
+    Fault("everybody may write to the datastores", HV2, "chmod 777 /var/lib/one/datastores",
+          ("datastores-are-closed",)),
+    Fault("there is no KVM", HV1, "mv /dev/kvm /dev/kvm.fault", ("kvm-is-there",),
+          undo="mv /dev/kvm.fault /dev/kvm"),
+)  # fmt: skip
+
+_CLOUD = (
+    Fault("a hypervisor is not monitored", ONE,
+          _double("next(h for h in one.cloud.hosts.values() if h.name == 'hv1').fail('no answer')"),
+          ("hosts-are-monitored@site",),
+          undo=_double("next(h for h in one.cloud.hosts.values() if h.name == 'hv1').monitored()"),
+          dressed=_DOUBLE),
+    Fault("an image is in ERROR", ONE,
+          _double("from tests.oned.states import ImageState\n"
+                  "for image in one.cloud.images.values(): image.state = ImageState.ERROR"),
+          ("images-are-usable@site",),
+          undo=_double("from tests.oned.states import ImageState\n"
+                       "for image in one.cloud.images.values(): image.state = ImageState.READY"),
+          dressed=_DOUBLE),
+    Fault("a datastore has another driver", ONE,
+          _double("one.rpc('one.datastore.update', 1, 'TM_MAD=\"shared\"', 1)"),
+          ("datastores-have-their-drivers@site",),
+          undo=_double("one.rpc('one.datastore.update', 1, 'TM_MAD=\"ssh\"', 1)"),
+          dressed=_DOUBLE),
+)  # fmt: skip
+
+_ALONE_ONED = (
+    Fault("oned is stopped", ONE, "systemctl stop opennebula", ("oned-runs",)),
+    Fault("sshd is stopped", HV1, "systemctl stop sshd", ("answers-ssh",),
+          undo="systemctl start sshd"),
+)  # fmt: skip
+
+ROUNDS = (
+    _SERVICES, _ANSWERS, _ACCESS, _FIREWALL, _NETWORK, _WAYS, _STORAGE, _SQUID, _CLOUD, _ALONE_ONED,
+)  # fmt: skip
+FAULTS = tuple(fault for faults in ROUNDS for fault in faults)
