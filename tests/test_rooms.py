@@ -28,7 +28,7 @@ MAY_USE = {
     "opennebula": {"site", "context", "image"},
     "dirac": {"site", "opennebula"},
     "gateway": {"document", "site", "opennebula", "dirac"},
-    "validate": {"site", "opennebula", "context", "dirac", "squid"},
+    "validate": {"site", "kickstart", "opennebula", "context", "dirac", "squid"},
     "squid": {"site", "context"},
     "cli": {
         *("document", "site", "firmware", "kickstart", "media", "context", "image"),

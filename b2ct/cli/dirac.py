@@ -271,6 +271,12 @@ def _gateway(chosen: ChosenSite, url: str | None) -> str:
             hint="add `gateway: {clients: [NETWORK-OF-THE-DIRAC-SERVER]}` (docs/gateway.md), or "
             "give its address with --endpoint https://HOST:PORT/RPC2",
         )
+    user = chosen.site.cloud.dirac.user if chosen.site.cloud.dirac else None
+    if chosen.site.gateway_user != user:
+        raise B2ctError(
+            f"the gateway of site.yaml lets {chosen.site.gateway_user} in, and not {user}",
+            hint="leave out `gateway.user`, or give DIRAC's user that name",
+        )
     host = resources.ce_name(chosen.site, _address(chosen, None))
     shown = f"[{host}]" if ":" in host else host
     return f"https://{shown}:{chosen.site.gateway.port}/RPC2"

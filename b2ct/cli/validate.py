@@ -136,7 +136,9 @@ def validate(*, site_file: Path | None, folder: Path, **chosen: Any) -> None:
         raise B2ctError("--json and --junit both want stdout", hint="DIR of --report has both")
     checks = _checks(chosen)
     if chosen["listing"]:
-        _list(checks, as_json=chosen["as_json"])
+        from b2ct.validate.runner import ANSWERS
+
+        _list((ANSWERS, *checks), as_json=chosen["as_json"])
         return
     plan = _plan(options.load_site(_needed(site_file)), checks, chosen)
     report = _run(plan, _access(chosen), quiet=chosen["quiet"])

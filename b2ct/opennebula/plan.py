@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import cast
 
-from b2ct.opennebula import diff, ownership, use
+from b2ct.opennebula import bars, diff, ownership, use
 from b2ct.opennebula.acl import AclRule
-from b2ct.opennebula.desired import ADMINISTRATORS, DEFAULT, Desired, Wanted, WantedRule, range_of
+from b2ct.opennebula.desired import ADMINISTRATORS, DEFAULT, Desired, Wanted, WantedRule
 from b2ct.opennebula.diff import Change, View
 from b2ct.opennebula.live import Live
-from b2ct.opennebula.objects import Named, Owned, VirtualNetwork
-from b2ct.opennebula.states import NetState
+from b2ct.opennebula.objects import Named, Owned
 from b2ct.opennebula.steps import Action, Plan, Step
 
 MARKS = "made by b2ct"
@@ -33,7 +31,6 @@ PRUNE = "`b2ct apply --prune` deletes it"
 RENAME = "two sites must not share names: rename it, or change that in site.yaml"
 _BELONGING = frozenset({"cluster", "security groups", "group"})
 """Fields that say what an object uses."""
-_STUCK = frozenset({NetState.ERROR, NetState.LOCK_DELETE, NetState.UPDATE_FAILURE})
 ADOPT = "change it by hand, or let b2ct take it over with --adopt"
 
 
@@ -140,11 +137,11 @@ class _Planner:
             hint = "" if not changes else RENAME if why.startswith("made for") else ADOPT
             yield Step(*wanted.key, action, item.id, changes, f"{why}: left alone", hint)
             return
-        if trouble := _trouble(item):
+        if trouble := bars.trouble(item):
             self.managed[wanted.kind, item.id] = wanted
             yield Step(*wanted.key, Action.LEAVE, item.id, changes, *trouble)
             return
-        barred = [(change, _bar(wanted, item, change)) for change in changes]
+        barred = [(change, bars.bar(wanted, item, change)) for change in changes]
         if not any(bar and change.name in _BELONGING for change, bar in barred):
             self.managed[wanted.kind, item.id] = wanted
         for change, (reason, hint) in ((c, b) for c, b in barred if b):
@@ -256,51 +253,3 @@ class _Planner:
             if names:
                 found[kind] = names
         return found
-
-
-def _bar(wanted: Wanted, item: Named, change: Change) -> tuple[str, str] | None:
-    """Why this change is not made now, and what helps."""
-    if (wanted.kind, change.name) == ("host", "driver"):
-        return (
-            "OpenNebula cannot change the driver of a host",
-            f"`b2ct drain {item.name}`, `onehost delete {item.name}`, then apply again",
-        )
-    if wanted.kind == "datastore" and change.name.isupper():
-        images = cast("tuple[int, ...]", getattr(item, "images", ()))
-        if images and change.name != "BRIDGE_LIST":
-            return (
-                f"{len(images)} image(s) are in this datastore",
-                "delete them first: another driver would not find them",
-            )
-    if isinstance(item, VirtualNetwork) and change.name == "range":
-        return _bar_range(item, change.new)
-    return None
-
-
-def _trouble(item: Named) -> tuple[str, str] | None:
-    """Why nothing at all is done about an object, and what helps."""
-    if isinstance(item, VirtualNetwork) and item.state in _STUCK:
-        return (
-            f"the network is in state {item.state.name}",
-            f"`onevnet recover --success {item.id}` if it is as it should be, else `--delete`",
-        )
-    return None
-
-
-def _bar_range(network: VirtualNetwork, wanted: str) -> tuple[str, str] | None:
-    ours = diff.our_ranges(network, wanted)
-    first, size = range_of(wanted)
-    for one in network.ranges:
-        if one not in ours and diff.overlaps(one, wanted):
-            return (
-                f"the address range {diff.span(one)}, made by hand, overlaps with it",
-                f"`onevnet rmar {network.id} {one.id}`, if nobody needs it",
-            )
-    for one in ours:
-        grows = one.ip == first and one.size <= size
-        if (used := diff.leased(one)) and not grows:
-            return (
-                f"{used} addresses of {diff.span(one)} are in use",
-                "end these VMs first, or let the new range begin where the old one does",
-            )
-    return None

@@ -363,7 +363,8 @@ class _Run:
             self._delete(dead)
         image, made = self._image()
         if self.request.wait:
-            image = image if image.state.usable else self._wait(image)
+            # A new one is always looked at again, so that what is told does not depend on luck.
+            image = image if image.state.usable and not made else self._wait(image)
             image = self._take_place(image)
         done = Outcome(image, made, self.decision.current, notes=list(self.plan.notes))
         self._template(done)

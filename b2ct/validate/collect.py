@@ -24,6 +24,8 @@ from b2ct.validate.check import Check, Subject, of_function
 
 OWN = "b2ct_checks_of_the_site"
 """Prefix of the names under which a site's own modules are loaded."""
+ANSWERS = "answers-ssh"
+"""The name of what the connection itself proves; see the runner."""
 ON = frozenset({"", "squid"})
 HOW = "see `b2ct validate --help`, or a module of b2ct/validate/suites for how it is done"
 
@@ -166,6 +168,8 @@ def _doubles(checks: Sequence[Check]) -> list[Problem]:
     seen: dict[str, Check] = {}
     problems = []
     for check in checks:
+        if check.name == ANSWERS:
+            problems.append(_at(check.function, f"the name `{ANSWERS}` is taken", "rename it"))
         first = seen.setdefault(check.name, check)
         if first is not check:
             text = f"the name `{check.name}` is taken by {first.source}"

@@ -21,7 +21,7 @@ from b2ct.core.console import note
 from b2ct.core.errors import B2ctError
 from b2ct.site.catalogue import Role
 from b2ct.site.crosscheck.nodes import runs_squid
-from b2ct.validate import given, remedy
+from b2ct.validate import collect, given, remedy
 from b2ct.validate.answer import Asked
 from b2ct.validate.check import EVERY, Check, NotApplicableError, Severity, Subject
 from b2ct.validate.cloud import Cloud
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 JOBS = 48
 """Nodes at once: most of the time is waiting."""
 ANSWERS = Check(
-    name="answers-ssh",
+    name=collect.ANSWERS,
     function=lambda: None,
     proves="the node answers over ssh and lets us become root",
     why="nothing else of it can be looked at, by us or by anybody who is to mend it",

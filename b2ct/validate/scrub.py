@@ -6,18 +6,23 @@ import re
 from collections.abc import Iterable
 
 HIDDEN = "(not shown)"
-_WORD = r"(?:passw(?:or)?d|passphrase|secret|token|credential|api[_-]?key)s?"
+_WORD = (
+    r"(?<![\w/.-])[\w-]*(?:passw(?:or)?d|passphrase|secret|token|credential|api[_-]?key)s?"
+    r"[\"']?\s*[=:]\s*"
+)
+"""A name that says what follows; not a path such as /etc/passwd."""
 _KEY = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.S
 )
 _PATTERNS = (
     re.compile(r"\$(?:1|2[aby]?|5|6|7|y|gy)\$[^\s:'\"]+"),  # crypt hashes
     re.compile(r"(?<=://)[^/\s@:]+:[^/\s@]+(?=@)"),  # user:password@ of a URL
-    re.compile(rf"(?i)(?<![\w/]){_WORD}[\"']?\s*[=:]\s*(?:\"[^\"]*\"|'[^']*'|[^\s,;]+)"),
-    re.compile(r"(?<![\w.])(?:oneadmin|serveradmin|root):[^\s:]{6,}(?=\s|$)"),  # one_auth
+    re.compile(rf"(?i){_WORD}(?:\"[^\"]*\"|'[^']*'|[^\s,;]+)"),
+    # one_auth; `root:oneadmin` is an owner.
+    re.compile(r"(?<=oneadmin:)(?!oneadmin\b)[^\s:/]{6,}(?=\s|$)"),  # one_auth
     re.compile(r"(?i)(?<=authorization: )\S+ \S+"),
 )
-_NAMED = re.compile(rf"(?i)^({_WORD}[\"']?\s*[=:]\s*)")
+_NAMED = re.compile(rf"(?i)^({_WORD})")
 
 
 class Scrubber:

@@ -398,6 +398,7 @@ def _tcp(target: Target, seconds: float) -> socket.socket:
             one.close()
             last = err
             continue
+        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return one
     raise last
 

@@ -53,11 +53,6 @@ if [ -n "$(sed -n 's/^0:://p' /proc/self/cgroup | grep -vx /)" ]; then
   echo "the control group of this node is not its own" >&2
   exit 1
 fi
-# Volumes of their own, as the kickstart's disk layout has them.
-for volume in $VOLUMES; do # PATH=SIZE
-  mkdir -p ".${volume%%=*}"
-  mount -t tmpfs -o "mode=755,size=${volume##*=}" tmpfs ".${volume%%=*}"
-done
 # Where this computer's processor cannot do what a hypervisor needs, /proc says that it can.
 if [ -e practice/cpuinfo ]; then mount --bind practice/cpuinfo proc/cpuinfo; fi
 
@@ -71,6 +66,11 @@ umount -l .old
 rmdir .old
 
 bash /practice/root.sh
+# Volumes of their own, as the kickstart's disk layout has them.
+for volume in $VOLUMES; do # PATH=SIZE
+  place=${volume%%=*}
+  mount -t tmpfs -o "size=${volume##*=},$(stat -c mode=%a,uid=%u,gid=%g "$place")" tmpfs "$place"
+done
 bash /practice/network.sh
 bash /practice/dress.sh
 # Neither the clock nor the kernel is the node's to change.

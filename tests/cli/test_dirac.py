@@ -120,6 +120,10 @@ def test_through_the_gateway_where_the_site_has_one(folder: Path) -> None:
     )
     assert ce["Instance_Image"] == "template"
     assert "through the gateway of the site" in done.stderr
+    other = (folder / "site.yaml").read_text().replace("gateway: {", "gateway: {user: other, ")
+    (folder / "other.yaml").write_text(other)
+    words = ("dirac", "config", "--offline", "--site", "other.yaml")
+    assert_refused(b2ct(*words, cwd=folder), "lets other in, and not dirac", "gateway.user")
     direct = b2ct("dirac", "config", "--offline", "--no-gateway", cwd=folder)
     assert "Driver_gateway" not in ce_of(direct.stdout)
     assert ce_of(direct.stdout)["Driver_port"] == "2633"

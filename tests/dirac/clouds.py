@@ -57,10 +57,12 @@ class DoubleCloud:
     admin: Client
     prefix: str = ""
     lifetime: int = 3 * 86400
+    door: str = ""
+    """Where DIRAC comes in, if that is not oned itself."""
 
     @property
     def url(self) -> str:
-        return self.double.url
+        return self.door or self.double.url
 
     def add_hosts(self) -> None:
         for name in ("hv1", "hv2"):

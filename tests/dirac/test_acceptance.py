@@ -8,6 +8,7 @@ program.py calls its classes.
 from __future__ import annotations
 
 import base64
+import dataclasses
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ from tests.cli.program import b2ct
 from tests.dirac import clouds, ground
 from tests.dirac.clouds import Cloud, DoubleCloud
 from tests.dirac.server import DiracServer
+from tests.gateway.authority import Authority
+from tests.gateway.process import running
 from tests.oned import OnedDouble
 
 pytestmark = pytest.mark.dirac
@@ -82,24 +85,38 @@ def number(reference: str) -> int:
     return int(found[1])
 
 
-def configured(folder: Path, url: str) -> Path:
+def configured(folder: Path, url: str, *more: str) -> Path:
     """What `b2ct dirac config` writes."""
     etc = folder / "etc"
-    words = ("--endpoint", url, "--etc", str(etc), "--max-vms", "20", "--ce", CE, "-o", "etc")
+    words = (
+        "--endpoint",
+        url,
+        "--etc",
+        str(etc),
+        "--max-vms",
+        "20",
+        "--ce",
+        CE,
+        "-o",
+        "etc",
+        *more,
+    )
     done = b2ct("dirac", "config", "--offline", *words, cwd=folder)
     assert done.returncode == 0, done.stderr
     return etc / "resources.cfg"
 
 
 @contextmanager
-def on_stage(cloud: Cloud, folder: Path, *options: str) -> Iterator[Stage]:
-    """With further options of the CE."""
+def on_stage(
+    cloud: Cloud, folder: Path, *options: str, words: tuple[str, ...] = ()
+) -> Iterator[Stage]:
+    """With further options of the CE, and words for `b2ct dirac config`."""
     described = ground.site(folder, ground.text(cloud.prefix, cloud.lifetime))
     pilot = folder / "pilot.sh"
     pilot.write_text(PILOT)
     cloud.add_hosts()
     queue = f"{CE}_{next(iter(described.described_workers))}"
-    path = configured(folder, cloud.url)
+    path = configured(folder, cloud.url, *words)
     path.write_text(path.read_text().replace("CEType =", "\n".join([*options, "CEType ="])))
     with DiracServer(path, folder, queue) as dirac:
         yield Stage(cloud, described, dirac, pilot)
@@ -120,6 +137,26 @@ def on_double(tmp_path: Path) -> Iterator[Stage]:
 
 
 def test_dirac_fills_watches_and_empties_the_cloud(stage: Stage) -> None:
+    fills_watches_and_empties(stage)
+
+
+def test_the_same_through_the_gateway_with_tls(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "authority")
+    pair = authority.issue()
+    files = {"certificate": str(pair.certificate), "key": str(pair.key)}
+    with (
+        clouds.on_double() as cloud,
+        running(tmp_path, cloud.url, tls=True, **files) as gate,
+        on_stage(
+            dataclasses.replace(cloud, door=f"https://localhost:{gate.port}/RPC2"), tmp_path,
+            words=("--gateway", "--ca-file", str(authority.certificate)),
+        ) as stage,
+    ):  # fmt: skip
+        fills_watches_and_empties(stage)
+        assert {record["verdict"] for record in gate.records()} == {"done"}
+
+
+def fills_watches_and_empties(stage: Stage) -> None:
     cloud = stage.cloud
     (found,) = stage.dirac("queues").values()
     assert found["Site"] == "CLOUD.Torino.it"
@@ -129,7 +166,9 @@ def test_dirac_fills_watches_and_empties_the_cloud(stage: Stage) -> None:
     # A pilot of long ago, and VMs of old that are not DIRAC's to touch.
     (old,) = stage.submit(1)
     stranger = stage.start("VMDIRAC3_STRANGER")
-    dirac = Client(Endpoint(cloud.url, f"{cloud.prefix}dirac:{ground.PASSWORD}", proxy=""))
+    dirac = Client(
+        Endpoint(cloud.admin.endpoint.url, f"{cloud.prefix}dirac:{ground.PASSWORD}", proxy="")
+    )
     own = stage.start(f"{cloud.prefix}by-hand", by=dirac)
     stage.running([old, stranger, own])
     cloud.age(cloud.lifetime + 5)

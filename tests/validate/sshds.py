@@ -166,7 +166,10 @@ AT_ONCE = 16
 
 @contextmanager
 def crowd(root: Path, count: int) -> Iterator[Ground]:
-    """So many machines, of which always some share an sshd: enough to measure with."""
+    """So many machines, of which always some share an sshd: enough to measure with.
+
+    What the ~/.bashrc of who runs this does at each login is not what is to be measured.
+    """
     make_privilege_separation_folder()
     key = root / "id_ed25519"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
@@ -181,7 +184,7 @@ def crowd(root: Path, count: int) -> Iterator[Ground]:
             shutil.copytree(root / "etc", folder / "etc")
             machine = Machine(
                 f"n{first + 1}", some[0], port, host_key, folder, key.with_suffix(".pub"),
-                also=tuple(some[1:]),
+                more="SetEnv HOME=/nonexistent\n", also=tuple(some[1:]),
             )  # fmt: skip
             stack.callback(machine.stop)
             machine.start()

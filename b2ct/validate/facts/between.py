@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from b2ct.validate.check import not_applicable
 from b2ct.validate.given import fresh
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def ping_command(ways: Sequence[Way]) -> str:
     """A line `ADDRESS small large` for each: `ok`, or what ping said."""
     asked = " ".join(f"{way.address}:{way.size - HEADERS}" for way in ways)
     return (
-        f"for w in {asked}; do a=${{w%:*}}; s=${{w#*:}}; small=lost; large=lost;"
+        "command -v ping > /dev/null || { echo no-ping; exit; };"
+        f" for w in {asked}; do a=${{w%:*}}; s=${{w#*:}}; small=lost; large=lost;"
         " ping -n -q -c 1 -W 2 $a > /dev/null 2>&1 && small=ok;"
         " ping -n -q -c 2 -i 0.3 -W 2 -M do -s $s $a > /dev/null 2>&1 && large=ok;"
         ' echo "$a $small $large"; done'
@@ -54,7 +56,10 @@ def ping_command(ways: Sequence[Way]) -> str:
 
 def pings(host: Host, ways: Sequence[Way]) -> dict[str, tuple[bool, bool]]:
     """Address -> (a small packet gets there, one of full size does). Equal for equal `ways`."""
-    rows = (line.split() for line in host.run(ping_command(ways)).stdout.splitlines())
+    said = host.run(ping_command(ways)).stdout
+    if "no-ping" in said:
+        not_applicable("ping is not installed on a node (package iputils)")
+    rows = (line.split() for line in said.splitlines())
     return {row[0]: (row[1] == "ok", row[2] == "ok") for row in rows if len(row) == 3}
 
 

@@ -12,7 +12,7 @@ _STAND_IN = "SELinux: a stand-in answers `getenforce`"
 def _double(orders: str) -> str:
     """Have the double of oned carry out lines of Python, in which `one` is the double."""
     return (
-        "mkdir -p /run/b2ct-practice\n"
+        "install -d -o oneadmin /run/b2ct-practice\n"
         f"cat > /run/b2ct-practice/oned.py <<'END'\n{orders}\nEND\n"
         "systemctl kill -s HUP opennebula\n"
         "for i in $(seq 100); do [ -e /run/b2ct-practice/oned.py ] || exit 0; sleep 0.05; done\n"
@@ -90,10 +90,13 @@ _ANSWERS = (
     Fault("QEMU would run as root", HV1,
           "sed -i 's/^user = .*/user = \"root\"/' /etc/libvirt/qemu.conf",
           ("qemu-runs-as-oneadmin",), remedy="-opennebula-node"),
-    Fault("oneadmin may not use KVM", HV2, "gpasswd -q -d oneadmin kvm",
+    Fault("oneadmin may not use KVM", HV2, "gpasswd -d oneadmin kvm > /dev/null",
           ("oneadmin-may-use-kvm",)),
     Fault("libvirt refuses oneadmin", HV2, "chmod 700 /run/libvirt/libvirt-sock",
           ("libvirt-answers-oneadmin",), undo="chmod 770 /run/libvirt/libvirt-sock"),
+    Fault("squid's configuration has a mistake", ONE,
+          "cp -p /etc/squid/squid.conf /root/squid.conf; sed -i '1i http_access perhaps all' /etc/squid/squid.conf",
+          ("squid-configuration-is-right",), undo="cp -p /root/squid.conf /etc/squid/squid.conf"),
 )  # fmt: skip
 
 _ACCESS = (
@@ -135,6 +138,9 @@ _ACCESS = (
     Fault("the control node's key is no longer trusted", HV2,
           "sed -i '/cert-authority/d' /var/lib/one/.ssh/authorized_keys",
           ("control-node-is-trusted",)),
+    Fault("squid listens on another port", ONE,
+          "cp -p /etc/squid/squid.conf /root/squid.conf; sed -i 's/^http_port .*/http_port 3333/' /etc/squid/squid.conf; squid -k reconfigure; sleep 1",
+          ("squid-answers",), undo="cp -p /root/squid.conf /etc/squid/squid.conf; squid -k reconfigure; sleep 1"),
 )  # fmt: skip
 
 _FIREWALL = (
@@ -184,6 +190,9 @@ _FIREWALL = (
           "mkdir -p /var/lib/rpm; touch -d '200 days ago' /var/lib/rpm/rpmdb.sqlite",
           ("updates-are-installed",), undo="rm /var/lib/rpm/rpmdb.sqlite",
           dressed="an empty file in the place of rpm's database"),
+    Fault("squid keeps nothing on disk", ONE,
+          "cp -p /etc/squid/squid.conf /root/squid.conf; sed -i 's/^cache_dir/# cache_dir/' /etc/squid/squid.conf",
+          ("cache-is-on-disk",), undo="cp -p /root/squid.conf /etc/squid/squid.conf"),
 )  # fmt: skip
 
 _NETWORK = (
@@ -198,8 +207,6 @@ _NETWORK = (
           undo="ip link set eth0 mtu 1500; ip link set br-service mtu 1500"),
     Fault("the default route leads elsewhere", HV1, "ip route replace default via $NET.254",
           ("default-route-is-right",), undo="ip route replace default via $NET.1"),
-    Fault("VMs' frames pass the machine's own firewall", HV1,
-          "echo 1 > /proc/sys/net/bridge/bridge-nf-call-iptables", ("bridges-are-not-filtered",)),
     Fault("a name leads to a wrong address", HV1,
           "sed -i.fault \"s/^$NET.10 /$NET.99 /\" /etc/hosts", ("names-lead-to-nodes",),
           undo="cp /etc/hosts.fault /etc/hosts"),
@@ -210,6 +217,15 @@ _NETWORK = (
           "cp /etc/resolv.conf /etc/resolv.conf.fault;"
           " echo 'nameserver 192.0.2.53' > /etc/resolv.conf", ("name-servers-are-as-asked",),
           undo="cp /etc/resolv.conf.fault /etc/resolv.conf"),
+    Fault("squid refuses the servers of CVMFS", ONE,
+          "cp -p /etc/squid/squid.conf /root/squid.conf; sed -i '/^http_access allow servers/d' /etc/squid/squid.conf; squid -k reconfigure; sleep 1",
+          ("repositories-come-through-squid",), undo="cp -p /root/squid.conf /etc/squid/squid.conf; squid -k reconfigure; sleep 1"),
+    Fault("a hypervisor was installed anew: its host key is another one", ONE,
+          "cp -p /etc/b2ct/hypervisors /root/; sed -i \"s|^hv2 .*|hv2 $NET.12"
+          " $(cut -d ' ' -f 1,2 /etc/ssh/ssh_host_ed25519_key.pub)|\" /etc/b2ct/hypervisors;"
+          " /usr/libexec/b2ct/register", ("registration-is-complete",),
+          undo="cp -p /root/hypervisors /etc/b2ct/; /usr/libexec/b2ct/register",
+          remedy="b2ct-register --forget hv2"),
 )  # fmt: skip
 
 _WAYS = (
@@ -247,6 +263,12 @@ _WAYS = (
           "rm /var/lib/b2ct/firstboot.done; echo 'B2CT first boot: 3 of 5 done' >"
           " /run/b2ct/firstboot", ("first-boot-is-done",),
           undo="touch /var/lib/b2ct/firstboot.done"),
+    Fault("oneadmin's key has lost its certificate", ONE,
+          "mv /var/lib/one/.ssh/id_ed25519-cert.pub /root/",
+          ("oneadmin-key-is-certified", "oneadmin-reaches-hypervisors@site")),
+    Fault("a card was swapped", HV1, "ip link set eth1 address 52:54:00:00:00:99",
+          ("cards-are-there",), undo="ip link set eth1 address $(cut -d ' ' -f 1"
+          " /sys/class/net/br-private/address)"),
 )  # fmt: skip
 
 _STORAGE = (
@@ -278,6 +300,14 @@ _STORAGE = (
     Fault("squid cannot write its cache", ONE, "chown root: /var/spool/squid",
           ("cache-is-squids-own",), undo="chown squid: /var/spool/squid",
           remedy="chown -R squid:squid /var/spool/squid"),
+    Fault("oned answers nobody", ONE,
+          "nft 'add table inet deaf; add chain inet deaf in { type filter hook input priority -300"
+          " ; }; add rule inet deaf in tcp dport 2633 reject'", ("oned-answers",),
+          undo="nft delete table inet deaf"),
+    Fault("a hypervisor does not let oneadmin in", HV2,
+          "cp -p /etc/ssh/sshd_config /root/; echo 'DenyUsers oneadmin' >> /etc/ssh/sshd_config;"
+          " systemctl reload sshd; sleep 1", ("oneadmin-reaches-hypervisors@site",),
+          undo="cp -p /root/sshd_config /etc/ssh/; systemctl reload sshd; sleep 1", remedy="b2ct-trust"),
 )  # fmt: skip
 
 _SQUID = (
@@ -285,7 +315,8 @@ _SQUID = (
           "cp -p /etc/squid/squid.conf /root/squid.conf;"
           " sed -i '0,/^http_access/s//http_access allow all\\nhttp_access/'"
           " /etc/squid/squid.conf; squid -k reconfigure; sleep 1",
-          ("squid-refuses-other-servers", "squid-refuses-tunnels"),
+          ("squid-refuses-foreign-clients", "squid-refuses-other-servers",
+           "squid-refuses-tunnels"),
           undo="cp -p /root/squid.conf /etc/squid/squid.conf; squid -k reconfigure; sleep 1"),
     Fault("the datastores fill up", HV1,
           "mount -o remount,size=4M /var/lib/one/datastores;"
@@ -296,26 +327,65 @@ _SQUID = (
           ("datastores-are-closed",)),
     Fault("there is no KVM", HV1, "mv /dev/kvm /dev/kvm.fault", ("kvm-is-there",),
           undo="mv /dev/kvm.fault /dev/kvm"),
+    Fault("a hypervisor does not pass the lent key on", HV2,
+          "cp -p /etc/ssh/sshd_config /root/; sed -i '1i AllowAgentForwarding no'"
+          " /etc/ssh/sshd_config; systemctl reload sshd; sleep 1", ("hypervisors-reach-each-other@site",),
+          undo="cp -p /root/sshd_config /etc/ssh/; systemctl reload sshd; sleep 1"),
+    Fault("the password in one_auth is another one", ONE,
+          "cp -p /var/lib/one/.one/one_auth /root/; sed -i 's/:.*/:somethingelse/'"
+          " /var/lib/one/.one/one_auth", ("opennebula-lets-us-in@site",),
+          undo="cp -p /root/one_auth /var/lib/one/.one/"),
+    Fault("one node does not hear another", HV1,
+          "nft 'add table ip deaf; add chain ip deaf in { type filter hook input priority -300 ; };"
+          " add rule ip deaf in ip saddr '$NET'.12 ip protocol icmp drop'",
+          ("networks-connect-nodes@site",), undo="nft delete table ip deaf",
+          dressed="a rule of nftables is the switch"),
+    Fault("the gateway is away", HV2,
+          "nft 'add table arp away; add chain arp away in { type filter hook input priority 0 ; };"
+          " add rule arp away in arp saddr ip '$NET'.1 drop'; ip neigh flush to $NET.1",
+          ("gateway-answers",), undo="nft delete table arp away",
+          dressed="its answers are dropped by nftables"),
 )  # fmt: skip
 
 _CLOUD = (
     Fault("a hypervisor is not monitored", ONE,
-          _double("next(h for h in one.cloud.hosts.values() if h.name == 'hv1').fail('no answer')"),
+          _double("next(h for h in one.cloud.hosts if h.name == 'hv2').fail('no answer')"),
           ("hosts-are-monitored@site",),
-          undo=_double("next(h for h in one.cloud.hosts.values() if h.name == 'hv1').monitored()"),
+          undo=_double("next(h for h in one.cloud.hosts if h.name == 'hv2').monitored()"),
           dressed=_DOUBLE),
     Fault("an image is in ERROR", ONE,
           _double("from tests.oned.states import ImageState\n"
-                  "for image in one.cloud.images.values(): image.state = ImageState.ERROR"),
+                  "for image in one.cloud.images: image.state = ImageState.ERROR"),
           ("images-are-usable@site",),
           undo=_double("from tests.oned.states import ImageState\n"
-                       "for image in one.cloud.images.values(): image.state = ImageState.READY"),
+                       "for image in one.cloud.images: image.state = ImageState.READY"),
           dressed=_DOUBLE),
     Fault("a datastore has another driver", ONE,
           _double("one.rpc('one.datastore.update', 1, 'TM_MAD=\"shared\"', 1)"),
           ("datastores-have-their-drivers@site",),
           undo=_double("one.rpc('one.datastore.update', 1, 'TM_MAD=\"ssh\"', 1)"),
           dressed=_DOUBLE),
+    Fault("a hypervisor was taken out by hand", ONE,
+          _double("one.rpc('one.host.status', one.cloud.hosts.named('hv2').id, 1)"),
+          ("hosts-take-vms@site",),
+          undo=_double("one.rpc('one.host.status', one.cloud.hosts.named('hv2').id, 0)\n"
+                       "one.cloud.hosts.named('hv2').monitored()"),
+          dressed=_DOUBLE, remedy="b2ct drain --undo hv2"),
+    Fault("a virtual network differs from site.yaml", ONE,
+          _double("one.cloud.vnets.named('private').template.set('BRIDGE', 'br-other')"),
+          ("networks-are-as-described@site",),
+          undo=_double("one.cloud.vnets.named('private').template.set('BRIDGE', 'br-private')"),
+          dressed=_DOUBLE, remedy="b2ct apply"),
+    Fault("the VM template of the worker is gone", ONE,
+          _double("pool = one.cloud.templates._objects\n"
+                  "one.gone = {n: pool.pop(n) for n in list(pool)}"),
+          ("templates-are-registered@site",),
+          undo=_double("one.cloud.templates._objects.update(one.gone)"), dressed=_DOUBLE),
+    Fault("a hypervisor is not registered", ONE,
+          _double("pool = one.cloud.hosts._objects\n"
+                  "one.lost = {n: pool.pop(n) for n in list(pool) if pool[n].name == 'hv1'}"),
+          ("hosts-are-registered@site",),
+          undo=_double("one.cloud.hosts._objects.update(one.lost)"), dressed=_DOUBLE),
 )  # fmt: skip
 
 _ALONE_ONED = (
