@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -141,9 +143,15 @@ def validate(*, site_file: Path | None, folder: Path, **chosen: Any) -> None:
         _list((ANSWERS, *checks), as_json=chosen["as_json"])
         return
     plan = _plan(options.load_site(_needed(site_file)), checks, chosen)
+    if not chosen["no_report"]:
+        _writable(folder)
     report = _run(plan, _access(chosen), quiet=chosen["quiet"])
-    shown = None if chosen["no_report"] else _write(folder, report)
-    _print(report, chosen, shown)
+    written = None
+    if not chosen["no_report"]:
+        from b2ct.validate.report.write import write
+
+        written = write(folder, report)
+    _print(report, chosen, written)
     sys.exit(_code(report))
 
 
@@ -228,11 +236,19 @@ def _run(plan: Plan, access: Access, *, quiet: bool) -> Report:
         return runner.run(plan, opens, listener=listener)
 
 
-def _write(folder: Path, report: Report) -> Path:
-    """report.json, junit.xml, and the page for people, whose path it returns."""
-    from b2ct.validate.report.write import write
+def _writable(folder: Path) -> None:
+    """Raise B2ctError now for a folder that would take no report after all the work."""
+    from b2ct.core import files
 
-    return write(folder, report)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as err:
+        reason = files.explain(err, f"write the report to {folder}").message
+        raise B2ctError(
+            reason, hint="name another folder with --report, or none: --no-report"
+        ) from err
 
 
 def _json(report: Report) -> str:

@@ -332,6 +332,11 @@ def _secret(value: Any) -> Any:
     return {"generate": True} if value == "generate" else value
 
 
+def _true(value: Any) -> Any:
+    """YAML's words for it: scalars arrive as they were written."""
+    return True if str(value).lower() in ("true", "yes", "on") else value
+
+
 class Secret(Model):
     """A secret by reference: it never stands in the file itself."""
 
@@ -339,7 +344,10 @@ class Secret(Model):
         "never the secret itself: name where it is, such as {file: root-password.txt}"
     )
 
-    generate: Literal[True] | None = Field(None, description="Made on the machine at first boot.")
+    generate: (
+        Annotated[Literal[True], BeforeValidator(_true, json_schema_input_type=Literal[True])]
+        | None
+    ) = Field(None, description="Made on the machine at first boot.")
     file: LocalPath | None = Field(None, description="First line of this file.")
     env: EnvName | None = Field(None, description="Environment variable.")
     command: tuple[Line, ...] | None = Field(

@@ -49,7 +49,7 @@ mount -t tmpfs -o mode=755 tmpfs run
 
 # The cgroup namespace begins at the node's own group: systemd sees no other.
 mount -t cgroup2 cgroup2 sys/fs/cgroup
-if [ -n "$(sed -n 's/^0:://p' /proc/self/cgroup | grep -vx /)" ]; then
+if ! grep -qx '0::/' /proc/self/cgroup; then
   echo "the control group of this node is not its own" >&2
   exit 1
 fi

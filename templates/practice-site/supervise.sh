@@ -1,11 +1,13 @@
 #!/bin/bash
 # Starts a practice site, and tidies up after it, however it ends. It is killed: the site ends with it.
 #
-#   supervise.sh FOLDER MAKER     MAKER: process that brings the site up; if it dies before the site is
-#                                 ready, the site is given up
+#   supervise.sh FOLDER MAKER [KEEPER]     MAKER: the process that brings the site up; if it dies before
+#                                          the site is ready, the site is given up. KEEPER: the process
+#                                          with which the site ends; left out: none
 set -uo pipefail
 folder=$1
 maker=$2
+keeper=${3:-}
 here=$(dirname "$0")
 # shellcheck source=/dev/null
 . "$folder/world.env"
@@ -34,6 +36,10 @@ mv "$folder/leader.new" "$folder/leader"
 while [ ! -e "$folder/ready" ] && kill -0 "$site" 2> /dev/null; do
   kill -0 "$maker" 2> /dev/null || kill -9 "$site"
   sleep 0.5
+done
+while [ -n "$keeper" ] && kill -0 "$site" 2> /dev/null; do
+  kill -0 "$keeper" 2> /dev/null || kill -9 "$site"
+  sleep 1
 done
 # A signal ends the first wait; the second is for the site itself.
 wait "$site"

@@ -42,7 +42,7 @@ for node in $NODES; do
   until [ "$(readlink "/proc/$process/ns/net")" != "$(readlink /proc/1/ns/net)" ]; do sleep 0.02; done
   echo "$process" > "$folder/nodes/$node/pid"
   for cable in $CABLES; do # eth0=service=52:54:...
-    IFS== read -r device network mac <<< "$cable"
+    IFS='=' read -r device network mac <<< "$cable"
     ip link add "$node-$device" type veth peer name "$device" address "$mac" netns "$process"
     ip link set "$node-$device" master "$network" up
   done

@@ -101,6 +101,12 @@ class Faults:
                 return fault
         return None
 
+    @property
+    def armed(self) -> int:
+        """How many faults of the transport are still to be met."""
+        with self._lock:
+            return sum(fault.times != 0 for fault in self._http)
+
     def image_sticks(self, name: str) -> bool:
         return any(fnmatchcase(name, pattern) for pattern in self.sticking_images)
 

@@ -260,6 +260,7 @@ GOOD: list[tuple[str, Any]] = [
     (NODE + "    serial: 007", {"nodes": [{"name": "one", "role": "single", "serial": "007"}]}),
     ("secrets: {root_password: {env: A}}", {"secrets": {"root_password": {"env": "A"}}}),
     ("secrets: {oneadmin_password: generate}", {}),
+    ("secrets: {oneadmin_password: {generate: true}}", {}),
 ]
 
 

@@ -1,74 +1,63 @@
-"""Sites, checks and nodes made up for tests of the engine."""
+"""Sites of several kinds, for tests of what they lead to."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
+from typing import Any
 
-from b2ct.site.load import load_text
-from b2ct.site.model import Site
-from b2ct.validate.answer import Answer, LostError, UnreachableError
-from b2ct.validate.check import Check, check, of_function, site_check
+from b2ct.site.model import Node, Site
 
-SITE = """
-site: {name: testing, domain: example.org}
-networks: {service: {cidr: 10.77.0.0/24}}
-nodes:
-  - {name: one, role: control, interfaces: [{network: service, address: 10.77.0.1}]}
-  - {name: hv1, role: hypervisor, interfaces: [{network: service, address: 10.77.0.2}]}
-  - {name: hv2, role: hypervisor, interfaces: [{network: service, address: 10.77.0.3}]}
-"""
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGZ0J0mVXPzGhyBP4hhoMNyTQFHOkAWqAGhjX/W9aXdF me@laptop"
 
 
-def site() -> Site:
-    return load_text(SITE)
+def site(**parts: Any) -> Site:
+    """A control node and two hypervisors, one with a bond and VLANs; with parts replaced."""
+    return Site.model_validate(
+        {
+            "site": {"name": "b2ct", "domain": "b2ct.example.org", "ntp": ["ntp.example.org"]},
+            "networks": {
+                "service": {
+                    "cidr": "10.0.0.0/24", "gateway": "10.0.0.1", "dns": ["10.0.0.1"],
+                    "bridge": "br-service",
+                },
+                "private": {
+                    "cidr": "10.1.0.0/16", "bridge": "br-private", "vlan": 5, "mtu": 9000,
+                    "vm_range": {"first": "10.1.1.1", "last": "10.1.1.99"},
+                },
+            },
+            "nodes": [
+                {
+                    "name": "one", "role": "control",
+                    "interfaces": [
+                        {"network": "service", "mac": "52:54:00:00:00:01", "address": "10.0.0.2"}
+                    ],
+                },
+                {
+                    "name": "hv1", "role": "hypervisor",
+                    "interfaces": [
+                        {"network": "service", "mac": "52:54:00:00:01:01", "address": "10.0.0.11"},
+                        {"network": "private", "mac": "52:54:00:00:01:02", "address": "10.1.0.11"},
+                    ],
+                },
+                {
+                    "name": "hv2", "role": "hypervisor",
+                    "interfaces": [
+                        {"network": network, "address": address, "bond": {"members": BOND}}
+                        for network, address in (("service", "10.0.0.12"), ("private", "none"))
+                    ],
+                },
+            ],
+            "admins": [{"name": "Ada", "ssh_keys": [KEY]}],
+            "cloud": {"dirac": {"user": "dirac"}},
+            **parts,
+        }
+    )  # fmt: skip
 
 
-def node_check(name: str, function: Callable[..., object], **metadata: object) -> Check:
-    """A check of nodes; the function's parameters are what it wants."""
-    values = {"proves": "p", "why": "w", "remedy": "ssh {user}@{address} mend", **metadata}
-    return _made(name, check(**values), function)  # type: ignore[arg-type]
+BOND = ["52:54:00:00:02:01", "52:54:00:00:02:02"]
 
 
-def whole_check(name: str, function: Callable[..., object], **metadata: object) -> Check:
-    """A check of the site."""
-    values = {"proves": "p", "why": "w", "remedy": "ssh {control} mend", **metadata}
-    return _made(name, site_check(**values), function)  # type: ignore[arg-type]
-
-
-def _made(
-    name: str, mark: Callable[..., Callable[..., object]], function: Callable[..., object]
-) -> Check:
-    function.__name__ = f"test_{name.replace('-', '_')}"
-    found = of_function(mark(function), "made up")
-    assert found
+def node(name: str, of: Site | None = None) -> Node:
+    """A node by its name."""
+    found = (of or site()).node(name)
+    assert found is not None
     return found
-
-
-class FakeNode:
-    """Answers from a table; `lost_after` commands the connection breaks."""
-
-    def __init__(self, name: str, lost_after: int = 1 << 30) -> None:
-        self.name = name
-        self.lost = ""
-        self.commands: list[str] = []
-        self.closed = threading.Event()
-        self._left = lost_after
-
-    def run(self, command: str, seconds: float | None = None) -> Answer:
-        self.commands.append(command)
-        self._left -= 1
-        if command == "hang":
-            self.closed.wait(20)
-            self._left = -1
-        if self._left < 0:
-            self.lost = f"the connection to {self.name} was lost: gone"
-            raise LostError(self.lost, hint="look")
-        return Answer(0, f"{self.name}: {command}\n".encode(), b"")
-
-    def close(self) -> None:
-        self.closed.set()
-
-
-def away(name: str) -> UnreachableError:
-    return UnreachableError(f"{name} does not answer", hint="is it on?")

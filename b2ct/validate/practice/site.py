@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from os import getpid, kill, utime
 from pathlib import Path
 
@@ -50,10 +51,15 @@ class Practice:
 
 
 def up(
-    name: str, *, hypervisors: int, note: Callable[[str], None] = lambda _text: None
+    name: str,
+    *,
+    hypervisors: int,
+    note: Callable[[str], None] = lambda _text: None,
+    keeper: int | None = None,
 ) -> Practice:
     """Bring a site up and wait until its first boots are done.
 
+    It stays until `down`; with `keeper`, a process's number, at most until that process ends.
     What was made is gone again when this fails or is interrupted. Raises B2ctError where one of
     that name runs, where we are not root, or where a part does not start.
     """
@@ -67,7 +73,7 @@ def up(
             )
         _remove(name)
         try:
-            return _start(plan(name, _free_number(), hypervisors), base, note)
+            return _start(plan(name, _free_number(), hypervisors), base, note, keeper)
         except BaseException:
             _remove(name)
             raise
@@ -82,22 +88,22 @@ def down(name: str) -> bool:
         return there
 
 
-def _start(site: Plan, base: Path, note: Callable[[str], None]) -> Practice:
+def _start(site: Plan, base: Path, note: Callable[[str], None], keeper: int | None) -> Practice:
     folder = state.folder(site.name)
     folder.mkdir(mode=0o700)
     practice = _write(site, base, folder)
     note(f"starting {len(site.machines)} nodes: {', '.join(m.name for m in site.machines)}")
     run(
         [
-            *("setsid", "--fork", "bash", "-c", 'exec bash "$0" "$1" "$2" < /dev/null &> "$1/log"'),
-            *(root.folder() / "supervise.sh", folder, str(getpid())),
+            *("setsid", "--fork", "bash", "-c", 'exec bash "$0" "$@" < /dev/null &> "$1/log"'),
+            *(root.folder() / "supervise.sh", folder, str(getpid()), str(keeper or "")),
         ]
     )
     deadline = time.monotonic() + _BOOT
-    _until(lambda: (folder / "started").exists(), deadline, site, "the namespaces were not made")
+    _until((folder / "started").exists, deadline, site, "the namespaces were not made")
     note("waiting for the nodes' first boot")
     for machine in site.machines:
-        _until(lambda node=machine.name: _booted(site, node), deadline, site, machine.name)
+        _until(partial(_booted, site, machine.name), deadline, site, machine.name)
     if practice.double:
         note("registering hypervisors, networks, an image and templates with the double of oned")
         _register(site, deadline)

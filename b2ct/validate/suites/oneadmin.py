@@ -68,7 +68,7 @@ def test_control_node_is_trusted(host: Host, site: Site) -> None:
 @check(
     proves="oneadmin refuses machines whose host keys it does not know",
     why="OpenNebula's default takes any key on first sight: anybody can pose as a hypervisor",
-    remedy="ssh {user}@{address} 'sed -i \"s/^ *StrictHostKeyChecking.*/  StrictHostKeyChecking"
+    remedy="ssh {user}@{address} 'sed -i \"s/^ *StrictHostKeyChecking.*/StrictHostKeyChecking"
     " yes/\" /var/lib/one/.ssh/config'",
 )
 def test_oneadmin_checks_host_keys(host: Host) -> None:

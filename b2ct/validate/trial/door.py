@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from b2ct.site.model import Site
     from b2ct.validate.given import Hosts
 
-PORT = 22
+PORT, USER = 22, "root"
 PAUSE = 1.0
 SECONDS = 10.0
 """For one try."""
@@ -132,7 +132,7 @@ def _connect(way: Way, address: str, key: OneTimeKey) -> Shell:
         transport.banner_timeout = transport.auth_timeout = SECONDS
         # The VM made its host key a moment ago: nobody can know it yet.
         transport.start_client(timeout=SECONDS)
-        transport.auth_publickey("root", key.key)
+        transport.auth_publickey(USER, key.key)
     except B2ctError as err:
         raise _Later(err.message) from err
     except paramiko.AuthenticationException as err:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING
 
 from b2ct.context import proxies
@@ -25,7 +26,7 @@ ANSWER = "500500"
 def look(shell: Shell, site: Site, trial: Trial) -> None:
     """Add the stages CVMFS and JOB. Raises B2ctError when the connection breaks."""
     _cvmfs(shell, site, trial)
-    code, said = shell.run(f"cd /; runuser -u nobody -- sh -c '{JOB.replace(chr(39), chr(34))}'")
+    code, said = shell.run(f"cd /; runuser -u nobody -- sh -c {shlex.quote(JOB)}")
     if code == 0 and said.splitlines()[-1:] == [ANSWER]:
         trial.passed(Stage.JOB)
     else:

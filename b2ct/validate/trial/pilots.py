@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from b2ct.core.errors import B2ctError
+from b2ct.validate.advice import on_control
 from b2ct.validate.check import fail, not_applicable
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from b2ct.validate.given import Options
 
 PILOT = "#cloud-config\nruncmd:\n  - [sh, -c, 'echo b2ct-validate > /run/b2ct-validate']\n"
-PAUSE = 1.0
+PAUSE, GONE = 1.0, 60.0
 
 
 def run(one: Client, site: Site, options: Options) -> None:
@@ -93,10 +94,17 @@ def _seen(driver: OpenNebulaNodeDriver, number: str, seconds: float) -> None:
 
 
 def _removed(driver: OpenNebulaNodeDriver, name: str) -> None:
-    """End every VM of this name, however far it came."""
-    for node in [node for node in driver.list_nodes() if node.name == name]:
-        if not driver.destroy_node(node):
+    """End every VM of this name, however far it came, and wait until none is left."""
+    until = time.monotonic() + GONE
+    asked: set[str] = set()
+    while left := [node for node in driver.list_nodes() if node.name == name]:
+        for node in left:
+            # In some states a VM cannot be ended yet: then it is tried again.
+            if node.id not in asked and driver.destroy_node(node):
+                asked.add(str(node.id))
+        if time.monotonic() > until:
             fail(
-                f"DIRAC's driver could not end the VM {node.id} ({name})",
-                f"onevm terminate --hard {node.id}",
+                f"DIRAC's driver could not end the VM {left[0].id} ({name}) in {GONE:.0f} s",
+                on_control(f"runuser -u oneadmin -- onevm terminate --hard {left[0].id}"),
             )
+        time.sleep(PAUSE)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from b2ct.validate.facts import accounts
@@ -9,7 +11,7 @@ PUBLIC = " ".join(KEY.split()[:2])
 OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPP"
 
 
-def pinned() -> object:
+def pinned() -> list[dict[str, Any]]:
     described = site()
     nodes = [node.model_dump(exclude_none=True, mode="json") for node in described.nodes]
     nodes[0]["host_key"] = KEY

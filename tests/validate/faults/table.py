@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from tests.validate.faults.fault import Fault
 
 ONE, HV1, HV2 = "one", "hv1", "hv2"
@@ -15,8 +17,8 @@ def _double(orders: str) -> str:
         "install -d -o oneadmin /run/b2ct-practice\n"
         f"cat > /run/b2ct-practice/oned.py <<'END'\n{orders}\nEND\n"
         "systemctl kill -s HUP opennebula\n"
-        "for i in $(seq 100); do [ -e /run/b2ct-practice/oned.py ] || exit 0; sleep 0.05; done\n"
-        "exit 1"
+        "for i in $(seq 100); do [ -e /run/b2ct-practice/oned.py ] || break; sleep 0.05; done\n"
+        "[ ! -e /run/b2ct-practice/oned.py ]"
     )
 
 
@@ -27,6 +29,19 @@ def _answers(unit: str, title: str, port: int, status: int) -> str:
         f"printf '[Service]\\nExecStart=\\nExecStart=/usr/libexec/b2ct-practice/answer {title}"
         f" {port} {status}\\n' > /run/systemd/system/{unit}.service.d/fault.conf\n"
         f"systemctl daemon-reload; systemctl restart {unit}; sleep 0.5"
+    )
+
+
+def _squid(what: str, change: str, *finds: str, told: bool = True) -> Fault:
+    """squid.conf is changed by sed; `told`: squid reads it anew."""
+    anew = "; squid -k reconfigure; sleep 1" if told else ""
+    file = "/etc/squid/squid.conf"
+    return Fault(
+        what,
+        ONE,
+        f"cp -p {file} /root/; sed -i {shlex.quote(change)} {file}{anew}",
+        finds,
+        undo=f"cp -p /root/squid.conf {file}{anew}",
     )
 
 
@@ -94,9 +109,16 @@ _ANSWERS = (
           ("oneadmin-may-use-kvm",)),
     Fault("libvirt refuses oneadmin", HV2, "chmod 700 /run/libvirt/libvirt-sock",
           ("libvirt-answers-oneadmin",), undo="chmod 770 /run/libvirt/libvirt-sock"),
-    Fault("squid's configuration has a mistake", ONE,
-          "cp -p /etc/squid/squid.conf /root/squid.conf; sed -i '1i http_access perhaps all' /etc/squid/squid.conf",
-          ("squid-configuration-is-right",), undo="cp -p /root/squid.conf /etc/squid/squid.conf"),
+    _squid("squid's configuration has a mistake", "1i acl oops nosuchtype 1",
+           "squid-configuration-is-right", told=False),
+    Fault("the host key may be read by others", HV2, "chmod 644 /etc/ssh/ssh_host_ed25519_key",
+          ("host-keys-are-closed",), undo="chmod 600 /etc/ssh/ssh_host_ed25519_key",
+          remedy="chmod 600"),
+    Fault("the key of the administrators is another one than site.yaml pins", HV1,
+          "cp -p /etc/ssh/ssh_host_ed25519_key.pub /root/; ssh-keygen -q -t ed25519 -N '' -f"
+          " /run/other; cp /run/other.pub /etc/ssh/ssh_host_ed25519_key.pub",
+          ("host-key-is-the-pinned-one",),
+          undo="cp -p /root/ssh_host_ed25519_key.pub /etc/ssh/; rm /run/other*"),
 )  # fmt: skip
 
 _ACCESS = (
@@ -138,9 +160,12 @@ _ACCESS = (
     Fault("the control node's key is no longer trusted", HV2,
           "sed -i '/cert-authority/d' /var/lib/one/.ssh/authorized_keys",
           ("control-node-is-trusted",)),
-    Fault("squid listens on another port", ONE,
-          "cp -p /etc/squid/squid.conf /root/squid.conf; sed -i 's/^http_port .*/http_port 3333/' /etc/squid/squid.conf; squid -k reconfigure; sleep 1",
-          ("squid-answers",), undo="cp -p /root/squid.conf /etc/squid/squid.conf; squid -k reconfigure; sleep 1"),
+    Fault("the VM template of the worker is gone", ONE,
+          _double("pool = one.cloud.templates._objects\n"
+                  "one.gone = {n: pool.pop(n) for n in list(pool)}"),
+          ("templates-are-registered@site",),
+          undo=_double("one.cloud.templates._objects.update(one.gone)"), dressed=_DOUBLE),
+    _squid("squid listens on another port", "s/^http_port .*/http_port 3333/", "squid-answers"),
 )  # fmt: skip
 
 _FIREWALL = (
@@ -190,9 +215,16 @@ _FIREWALL = (
           "mkdir -p /var/lib/rpm; touch -d '200 days ago' /var/lib/rpm/rpmdb.sqlite",
           ("updates-are-installed",), undo="rm /var/lib/rpm/rpmdb.sqlite",
           dressed="an empty file in the place of rpm's database"),
-    Fault("squid keeps nothing on disk", ONE,
-          "cp -p /etc/squid/squid.conf /root/squid.conf; sed -i 's/^cache_dir/# cache_dir/' /etc/squid/squid.conf",
-          ("cache-is-on-disk",), undo="cp -p /root/squid.conf /etc/squid/squid.conf"),
+    _squid("squid keeps nothing on disk", "s/^cache_dir/# cache_dir/", "cache-is-on-disk",
+           told=False),
+    Fault("oneadmin has another number", HV2,
+          "sed -i 's/^oneadmin:x:9869:9869:/oneadmin:x:9870:9869:/' /etc/passwd",
+          ("oneadmin-is-9869",),
+          undo="sed -i 's/^oneadmin:x:9870:9869:/oneadmin:x:9869:9869:/' /etc/passwd",
+          remedy="usermod -u 9869 oneadmin"),
+    Fault("the front-end uses no database of its own", ONE,
+          "cp -p /etc/one/oned.conf /root/; sed -i 's/BACKEND = \"mysql\"/BACKEND = \"sqlite\"/'"
+          " /etc/one/oned.conf", ("database-is-used",), undo="cp -p /root/oned.conf /etc/one/"),
 )  # fmt: skip
 
 _NETWORK = (
@@ -217,15 +249,18 @@ _NETWORK = (
           "cp /etc/resolv.conf /etc/resolv.conf.fault;"
           " echo 'nameserver 192.0.2.53' > /etc/resolv.conf", ("name-servers-are-as-asked",),
           undo="cp /etc/resolv.conf.fault /etc/resolv.conf"),
-    Fault("squid refuses the servers of CVMFS", ONE,
-          "cp -p /etc/squid/squid.conf /root/squid.conf; sed -i '/^http_access allow servers/d' /etc/squid/squid.conf; squid -k reconfigure; sleep 1",
-          ("repositories-come-through-squid",), undo="cp -p /root/squid.conf /etc/squid/squid.conf; squid -k reconfigure; sleep 1"),
     Fault("a hypervisor was installed anew: its host key is another one", ONE,
           "cp -p /etc/b2ct/hypervisors /root/; sed -i \"s|^hv2 .*|hv2 $NET.12"
           " $(cut -d ' ' -f 1,2 /etc/ssh/ssh_host_ed25519_key.pub)|\" /etc/b2ct/hypervisors;"
           " /usr/libexec/b2ct/register", ("registration-is-complete",),
           undo="cp -p /root/hypervisors /etc/b2ct/; /usr/libexec/b2ct/register",
           remedy="b2ct-register --forget hv2"),
+    _squid("squid refuses the servers of CVMFS", "/^http_access allow servers/d",
+           "repositories-come-through-squid"),
+    Fault("wpad.dat names no squid", ONE,
+          "cp -p /var/www/b2ct-wpad/wpad.dat /root/; sed -i 's/:3128/:8080/g'"
+          " /var/www/b2ct-wpad/wpad.dat", ("wpad-file-is-right",),
+          undo="cp -p /root/wpad.dat /var/www/b2ct-wpad/"),
 )  # fmt: skip
 
 _WAYS = (
@@ -269,6 +304,16 @@ _WAYS = (
     Fault("a card was swapped", HV1, "ip link set eth1 address 52:54:00:00:00:99",
           ("cards-are-there",), undo="ip link set eth1 address $(cut -d ' ' -f 1"
           " /sys/class/net/br-private/address)"),
+    Fault("a hypervisor was taken out by hand", ONE,
+          _double("one.rpc('one.host.status', one.cloud.hosts.named('hv2').id, 1)"),
+          ("hosts-take-vms@site",),
+          undo=_double("one.rpc('one.host.status', one.cloud.hosts.named('hv2').id, 0)\n"
+                       "one.cloud.hosts.named('hv2').monitored()"),
+          dressed=_DOUBLE, remedy="b2ct drain --undo hv2"),
+    _squid("squid's cache is switched off", "1i cache deny all", "second-fetch-is-a-hit"),
+    Fault("QEMU is missing", HV1, "mv /usr/libexec/qemu-kvm /usr/bin/qemu-system-x86_64 /root/",
+          ("qemu-is-there",), undo="mv /root/qemu-kvm /usr/libexec/;"
+          " mv /root/qemu-system-x86_64 /usr/bin/", remedy="dnf -y install qemu-kvm"),
 )  # fmt: skip
 
 _STORAGE = (
@@ -307,7 +352,11 @@ _STORAGE = (
     Fault("a hypervisor does not let oneadmin in", HV2,
           "cp -p /etc/ssh/sshd_config /root/; echo 'DenyUsers oneadmin' >> /etc/ssh/sshd_config;"
           " systemctl reload sshd; sleep 1", ("oneadmin-reaches-hypervisors@site",),
-          undo="cp -p /root/sshd_config /etc/ssh/; systemctl reload sshd; sleep 1", remedy="b2ct-trust"),
+          undo="cp -p /root/sshd_config /etc/ssh/; systemctl reload sshd; sleep 1",
+          remedy="b2ct-trust"),
+    Fault("a file system was switched to read-only", HV2,
+          "mount --bind /tmp /tmp; mount -o remount,bind,ro /tmp", ("file-systems-are-writable",),
+          undo="umount /tmp"),
 )  # fmt: skip
 
 _SQUID = (
@@ -329,7 +378,8 @@ _SQUID = (
           undo="mv /dev/kvm.fault /dev/kvm"),
     Fault("a hypervisor does not pass the lent key on", HV2,
           "cp -p /etc/ssh/sshd_config /root/; sed -i '1i AllowAgentForwarding no'"
-          " /etc/ssh/sshd_config; systemctl reload sshd; sleep 1", ("hypervisors-reach-each-other@site",),
+          " /etc/ssh/sshd_config; systemctl reload sshd; sleep 1",
+          ("hypervisors-reach-each-other@site",),
           undo="cp -p /root/sshd_config /etc/ssh/; systemctl reload sshd; sleep 1"),
     Fault("the password in one_auth is another one", ONE,
           "cp -p /var/lib/one/.one/one_auth /root/; sed -i 's/:.*/:somethingelse/'"
@@ -345,6 +395,20 @@ _SQUID = (
           " add rule arp away in arp saddr ip '$NET'.1 drop'; ip neigh flush to $NET.1",
           ("gateway-answers",), undo="nft delete table arp away",
           dressed="its answers are dropped by nftables"),
+    Fault("the system's disk fills up", ONE,
+          "mount -t tmpfs -o size=1M tmpfs /var/log/; mkdir /var/log/journal;"
+          " install -d -m 700 /var/log/b2ct; head -c 930000 /dev/zero > /var/log/much",
+          ("system-disk-stays-roomy",), undo="umount -l /var/log",
+          dressed="a small volume of memory lies over /var/log"),
+    Fault("OneFlow answers the machine itself alone", ONE,
+          "sed 's/0[.]0[.]0[.]0/127.0.0.1/' /usr/libexec/b2ct-practice/answer >"
+          " /usr/libexec/b2ct-practice/inward; chmod 755 /usr/libexec/b2ct-practice/inward;"
+          " mkdir -p /run/systemd/system/opennebula-flow.service.d;"
+          " printf '[Service]\\nExecStart=\\nExecStart=/usr/libexec/b2ct-practice/inward OneFlow"
+          " 2474\\n' > /run/systemd/system/opennebula-flow.service.d/fault.conf;"
+          " systemctl daemon-reload; systemctl restart opennebula-flow; sleep 0.5",
+          ("services-listen-for-others",), undo=_answers_again("opennebula-flow"),
+          dressed="a stand-in of OneFlow"),
 )  # fmt: skip
 
 _CLOUD = (
@@ -365,27 +429,22 @@ _CLOUD = (
           ("datastores-have-their-drivers@site",),
           undo=_double("one.rpc('one.datastore.update', 1, 'TM_MAD=\"ssh\"', 1)"),
           dressed=_DOUBLE),
-    Fault("a hypervisor was taken out by hand", ONE,
-          _double("one.rpc('one.host.status', one.cloud.hosts.named('hv2').id, 1)"),
-          ("hosts-take-vms@site",),
-          undo=_double("one.rpc('one.host.status', one.cloud.hosts.named('hv2').id, 0)\n"
-                       "one.cloud.hosts.named('hv2').monitored()"),
-          dressed=_DOUBLE, remedy="b2ct drain --undo hv2"),
     Fault("a virtual network differs from site.yaml", ONE,
           _double("one.cloud.vnets.named('private').template.set('BRIDGE', 'br-other')"),
           ("networks-are-as-described@site",),
           undo=_double("one.cloud.vnets.named('private').template.set('BRIDGE', 'br-private')"),
           dressed=_DOUBLE, remedy="b2ct apply"),
-    Fault("the VM template of the worker is gone", ONE,
-          _double("pool = one.cloud.templates._objects\n"
-                  "one.gone = {n: pool.pop(n) for n in list(pool)}"),
-          ("templates-are-registered@site",),
-          undo=_double("one.cloud.templates._objects.update(one.gone)"), dressed=_DOUBLE),
     Fault("a hypervisor is not registered", ONE,
           _double("pool = one.cloud.hosts._objects\n"
                   "one.lost = {n: pool.pop(n) for n in list(pool) if pool[n].name == 'hv1'}"),
           ("hosts-are-registered@site",),
           undo=_double("one.cloud.hosts._objects.update(one.lost)"), dressed=_DOUBLE),
+    Fault("a VM has failed", ONE,
+          _double("one.faults.fail_boot('sick*')\n"
+                  "one.rpc('one.template.instantiate', next(iter(one.cloud.templates)).id, 'sick',"
+                  " False, '', False)")  + "; sleep 3", ("vms-are-well@site",),
+          undo=_double("for n in list(one.cloud.vms._objects): one.cloud.vms._objects.pop(n)"),
+          dressed=_DOUBLE),
 )  # fmt: skip
 
 _ALONE_ONED = (

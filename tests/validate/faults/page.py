@@ -1,0 +1,69 @@
+"""docs/faults.md, from the table: python -m tests.validate.faults.page > docs/faults.md"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from b2ct.validate.check import Check
+from b2ct.validate.collect import collect
+from tests.validate.faults.fault import HEAL, Fault
+from tests.validate.faults.table import FAULTS
+
+_HEAD = """\
+<!-- Made by `python -m tests.validate.faults.page`: edit its table.py, not this page. -->
+# Faults, and what finds them
+
+`tests/validate/faults/` makes each of these on a practice site (`b2ct practice site`: a control
+node and two hypervisors, each with its own systemd, sshd, firewalld, chronyd, squid, MariaDB or
+libvirtd), runs **all** checks of `b2ct validate` over all nodes, and asserts that exactly the named
+checks fail, each with a remedy that has the site's values. Before the first fault and after the
+last one is taken back, no check fails.
+
+Where the last column says *remedy*, the very command of the reported remedy is carried out, and the
+checks pass again afterwards.
+"""
+
+
+def text() -> str:
+    """The page."""
+    checks = {check.name: check for check in collect(())}
+    return "\n".join([_HEAD, *_table(), "", *_dressed(), "", *_rest(checks), ""])
+
+
+def _table() -> Iterator[str]:
+    yield f"{len(FAULTS)} faults:"
+    yield ""
+    yield "| fault | on | found by | taken back by |"
+    yield "| --- | --- | --- | --- |"
+    for number, fault in enumerate(FAULTS, start=1):
+        found = ", ".join(f"`{check}`{_where(fault, node)}" for node, check in fault.findings)
+        mark = "" if not fault.dressed else f" [^{number}]"
+        back = "*remedy*" if fault.undo == HEAL else "the test"
+        yield f"| {fault.what}{mark} | {fault.on} | {found} | {back} |"
+
+
+def _where(fault: Fault, node: str) -> str:
+    return "" if node == fault.on else f" ({node})"
+
+
+def _dressed() -> Iterator[str]:
+    """What is not real about a fault."""
+    for number, fault in enumerate(FAULTS, start=1):
+        if fault.dressed:
+            yield f"[^{number}]: Not real here: {fault.dressed}."
+
+
+def _rest(checks: dict[str, Check]) -> Iterator[str]:
+    """What no fault proves."""
+    found = {check for fault in FAULTS for _, check in fault.findings}
+    never = sorted(set(checks) - found)
+    yield f"## Checks that no fault of this table makes fail ({len(never)} of {len(checks)})"
+    yield ""
+    yield "Their tests are in `tests/validate/suites/`. What a practice node has not got (NFS, LVM,"
+    yield "Ceph, bonds, VLANs, RAID, VMs that run) cannot break on it, either."
+    yield ""
+    yield ", ".join(f"`{name}`" for name in never) + "."
+
+
+if __name__ == "__main__":
+    print(text(), end="")

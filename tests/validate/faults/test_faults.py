@@ -1,0 +1,61 @@
+"""Faults on real nodes: each is found by exactly its checks, and a healthy site raises no alarm."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from b2ct.site.load import load
+from b2ct.validate import given, runner
+from b2ct.validate.access import Access, opener
+from b2ct.validate.collect import collect
+from b2ct.validate.practice import site as practice
+from b2ct.validate.practice.site import Practice
+from b2ct.validate.results import Outcome, Report
+from tests.validate.faults.fault import Round, found
+from tests.validate.faults.table import ROUNDS
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a practice site needs root")
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Practice]:
+    name = f"faults-{os.getpid()}"
+    try:
+        yield practice.up(name, hypervisors=2, keeper=os.getpid())
+    finally:
+        practice.down(name)
+
+
+def _validated(site: Practice) -> Report:
+    model = load(site.site_yaml)
+    options = given.Options(test_vms=False, folder=site.site_yaml.parent)
+    plan = runner.Plan(site=model, nodes=model.nodes, checks=collect(()), options=options)
+    access = Access(identity=site.key, known_hosts=site.known_hosts)
+    with opener(model, access) as opens:
+        return runner.run(plan, opens)
+
+
+def _alarms(report: Report) -> list[str]:
+    return [f"{check} on {node}: {r.message}" for (node, check), r in found(report).items()]
+
+
+def test_every_fault_is_found_by_its_checks_alone(site: Practice) -> None:
+    """All in one test, as they share the nodes: pytest-xdist must not part them."""
+    healthy = _validated(site)
+    assert _alarms(healthy) == []
+    assert healthy.count(Outcome.PASSED) > 150
+    network = site.nodes[0].address.rpartition(".")[0]
+    wrong: list[str] = []
+    for number, faults in enumerate(ROUNDS):
+        this = Round(site.name, network, faults)
+        if number == len(ROUNDS) - 1:
+            # The last round stops the double of oned, which then forgets its cloud.
+            wrong += [f"not taken back: {alarm}" for alarm in _alarms(_validated(site))]
+        this.inject()
+        report = _validated(site)
+        wrong += this.wrong(report)
+        this.undo(report)
+    assert wrong == []
