@@ -1,4 +1,4 @@
-"""The gateway on the control node, for DIRAC servers without B2CT's driver."""
+"""The gateway on the control node: TLS for DIRAC, also for servers without B2CT's driver."""
 
 from __future__ import annotations
 

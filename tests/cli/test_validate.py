@@ -71,7 +71,7 @@ def test_failures_come_first_with_their_remedy(here: Ground, tmp_path: Path) -> 
         "         -> mend one",
     ]
     assert "hv1  hypervisor  ok, 2 passed, 1 not applicable" in done.stdout
-    assert "the site             ok, 1 passed" in done.stdout
+    assert "the site              ok, 1 passed" in done.stdout
     assert "testing: 5 passed, 1 failed, 2 not applicable on 2 nodes in" in done.stdout
     assert "report: report/index.html" in done.stderr
     for name in ("report.json", "junit.xml", "index.html"):
@@ -141,7 +141,12 @@ def test_ctrl_c_still_gives_a_report(here: Ground, tmp_path: Path) -> None:
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
         for _ in range(600):  # both nodes are at it
-            if subprocess.run(["pgrep", "-fxc", "sleep 77"], capture_output=True).stdout >= b"2":
+            if (
+                subprocess.run(
+                    ["pgrep", "-fxc", "sleep 77"], capture_output=True, check=False
+                ).stdout
+                >= b"2"
+            ):
                 break
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
@@ -168,7 +173,6 @@ def test_ctrl_c_still_gives_a_report(here: Ground, tmp_path: Path) -> None:
         (("--ssh-config", "nowhere"), "cannot use nowhere"),
         (("--report", "site.yaml"), "cannot write the report to site.yaml"),
         (("--local",), "site.yaml has no such node"),
-        (("--node", "one", "--local", "--jobs", "0"), "'--jobs'"),
     ],
 )
 def test_what_cannot_be_is_refused_first(

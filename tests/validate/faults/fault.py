@@ -32,6 +32,8 @@ class Fault:
     """What is not real about it; empty: nothing."""
     remedy: str = ""
     """What the remedy of the first check must contain."""
+    then: str = ""
+    """A shell command after `undo`: what takes its time is waited for."""
 
     @property
     def findings(self) -> tuple[tuple[str, str], ...]:
@@ -99,6 +101,9 @@ class Round:
                 node = fault.findings[0][0]
                 command = as_command(failed[fault.findings[0]].remedy)
                 self._on(fault.on if node == SITE else node, command)
+        for fault in self.faults:
+            if fault.then:
+                self._on(fault.on, fault.then)
 
     def _on(self, node: str, command: str) -> None:
         inside.on(self.site, node, f"NET={self.network}\n{command}", timeout=60)

@@ -68,7 +68,8 @@ _SERVICES = (
     Fault("squid is stopped", ONE, "systemctl stop squid", ("squid-runs",)),
     Fault("the server of wpad.dat is stopped", ONE, "systemctl stop httpd", ("wpad-server-runs",)),
     Fault("libvirt is stopped", HV1, "systemctl stop libvirtd", ("libvirt-runs",)),
-    Fault("chronyd is stopped", HV1, "systemctl stop chronyd", ("time-service-runs",)),
+    Fault("chronyd is stopped", HV1, "systemctl stop chronyd", ("time-service-runs",),
+          then="chronyc -n waitsync 40 0 0 0.5"),
     Fault("firewalld is stopped", HV2, "systemctl stop firewalld", ("firewall-runs",)),
     Fault("a service is not started at boot", HV2, "systemctl disable libvirtd",
           ("services-start-at-boot",), remedy="systemctl enable libvirtd"),
@@ -111,14 +112,17 @@ _ANSWERS = (
           ("libvirt-answers-oneadmin",), undo="chmod 770 /run/libvirt/libvirt-sock"),
     _squid("squid's configuration has a mistake", "1i acl oops nosuchtype 1",
            "squid-configuration-is-right", told=False),
-    Fault("the host key may be read by others", HV2, "chmod 644 /etc/ssh/ssh_host_ed25519_key",
-          ("host-keys-are-closed",), undo="chmod 600 /etc/ssh/ssh_host_ed25519_key",
-          remedy="chmod 600"),
-    Fault("the key of the administrators is another one than site.yaml pins", HV1,
+    Fault("the public host key is not the one that site.yaml pins", HV1,
           "cp -p /etc/ssh/ssh_host_ed25519_key.pub /root/; ssh-keygen -q -t ed25519 -N '' -f"
           " /run/other; cp /run/other.pub /etc/ssh/ssh_host_ed25519_key.pub",
           ("host-key-is-the-pinned-one",),
           undo="cp -p /root/ssh_host_ed25519_key.pub /etc/ssh/; rm /run/other*"),
+    Fault("a VM has failed", ONE,
+          _double("one.faults.fail_boot('sick*')\n"
+                  "one.rpc('one.template.instantiate', next(iter(one.cloud.templates)).id, 'sick',"
+                  " False, '', False)")  + "; sleep 3", ("vms-are-well@site",),
+          undo=_double("for n in list(one.cloud.vms._objects): one.cloud.vms._objects.pop(n)"),
+          dressed=_DOUBLE),
 )  # fmt: skip
 
 _ACCESS = (
@@ -190,8 +194,8 @@ _FIREWALL = (
           "sed -i.fault 's/^server .*/server 192.0.2.123 iburst/' /etc/chrony.conf;"
           " systemctl restart chronyd; sleep 0.5",
           ("clock-is-in-sync", "time-servers-are-as-asked"),
-          undo="mv /etc/chrony.conf.fault /etc/chrony.conf; systemctl restart chronyd;"
-          " chronyc -n waitsync 20 0 0 0.5 > /dev/null"),
+          undo="mv /etc/chrony.conf.fault /etc/chrony.conf; systemctl restart chronyd",
+          then="chronyc -n waitsync 40 0 0 0.5"),
     Fault("a clock is a minute ahead", HV1,
           "printf '#!/bin/bash\\nexec /bin/date -d \"1 minute\" \"$@\"\\n'"
           " > /usr/local/bin/date; chmod 755 /usr/local/bin/date", ("clocks-agree@site",),
@@ -218,9 +222,9 @@ _FIREWALL = (
     _squid("squid keeps nothing on disk", "s/^cache_dir/# cache_dir/", "cache-is-on-disk",
            told=False),
     Fault("oneadmin has another number", HV2,
-          "sed -i 's/^oneadmin:x:9869:9869:/oneadmin:x:9870:9869:/' /etc/passwd",
-          ("oneadmin-is-9869",),
-          undo="sed -i 's/^oneadmin:x:9870:9869:/oneadmin:x:9869:9869:/' /etc/passwd",
+          "sed -i 's/^oneadmin:x:9869:9869:/oneadmin:x:9870:9870:/' /etc/passwd",
+          ("oneadmin-is-9869", "datastores-are-writable"),
+          undo="sed -i 's/^oneadmin:x:9870:9870:/oneadmin:x:9869:9869:/' /etc/passwd",
           remedy="usermod -u 9869 oneadmin"),
     Fault("the front-end uses no database of its own", ONE,
           "cp -p /etc/one/oned.conf /root/; sed -i 's/BACKEND = \"mysql\"/BACKEND = \"sqlite\"/'"
@@ -420,7 +424,7 @@ _CLOUD = (
     Fault("an image is in ERROR", ONE,
           _double("from tests.oned.states import ImageState\n"
                   "for image in one.cloud.images: image.state = ImageState.ERROR"),
-          ("images-are-usable@site",),
+          ("images-are-usable@site", "images-are-registered@site"),
           undo=_double("from tests.oned.states import ImageState\n"
                        "for image in one.cloud.images: image.state = ImageState.READY"),
           dressed=_DOUBLE),
@@ -439,21 +443,18 @@ _CLOUD = (
                   "one.lost = {n: pool.pop(n) for n in list(pool) if pool[n].name == 'hv1'}"),
           ("hosts-are-registered@site",),
           undo=_double("one.cloud.hosts._objects.update(one.lost)"), dressed=_DOUBLE),
-    Fault("a VM has failed", ONE,
-          _double("one.faults.fail_boot('sick*')\n"
-                  "one.rpc('one.template.instantiate', next(iter(one.cloud.templates)).id, 'sick',"
-                  " False, '', False)")  + "; sleep 3", ("vms-are-well@site",),
-          undo=_double("for n in list(one.cloud.vms._objects): one.cloud.vms._objects.pop(n)"),
-          dressed=_DOUBLE),
 )  # fmt: skip
 
-_ALONE_ONED = (
+_LAST = (
     Fault("oned is stopped", ONE, "systemctl stop opennebula", ("oned-runs",)),
     Fault("sshd is stopped", HV1, "systemctl stop sshd", ("answers-ssh",),
           undo="systemctl start sshd"),
+    Fault("the host key may be read by others, so sshd does not take it", HV2,
+          "chmod 644 /etc/ssh/ssh_host_ed25519_key", ("answers-ssh",),
+          undo="chmod 600 /etc/ssh/ssh_host_ed25519_key"),
 )  # fmt: skip
 
 ROUNDS = (
-    _SERVICES, _ANSWERS, _ACCESS, _FIREWALL, _NETWORK, _WAYS, _STORAGE, _SQUID, _CLOUD, _ALONE_ONED,
+    _SERVICES, _ANSWERS, _ACCESS, _FIREWALL, _NETWORK, _WAYS, _STORAGE, _SQUID, _CLOUD, _LAST,
 )  # fmt: skip
 FAULTS = tuple(fault for faults in ROUNDS for fault in faults)

@@ -52,7 +52,7 @@ class Place:
             "to_cloud": lambda: self.one, "hosts": Hosts(dict.fromkeys(self.names, host)),
             "site": self.site, "options": Options(folder=Path(__file__).parent),
         }  # fmt: skip
-        code = function.__code__  # type: ignore[attr-defined]
+        code = function.__code__
         try:
             function(**{name: given[name] for name in code.co_varnames[: code.co_argcount]})
         except NotApplicableError as err:
