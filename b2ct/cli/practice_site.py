@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 
 import click
 
 from b2ct.core.console import note
+
+
+def _valid(_ctx: click.Context, _param: click.Parameter, name: str) -> str:
+    """It becomes a folder, a control group and the site's name."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,29}", name):
+        raise click.BadParameter("1 to 30 small letters, digits and hyphens")
+    return name
 
 
 @click.command()
@@ -15,6 +23,7 @@ from b2ct.core.console import note
     default="practice",
     show_default=True,
     metavar="NAME",
+    callback=_valid,
     help="Of the site: several can stand side by side.",
 )
 @click.option(

@@ -15,6 +15,9 @@ END
 echo 'AlmaLinux release 9.0 (practice)' > /etc/redhat-release
 rm -f /etc/debian_version
 
+# Where this is installed from a wheel, files may have lost their mode.
+chmod 755 /usr/bin/{rpm,dnf,dmesg} /usr/sbin/{getenforce,setenforce} /usr/libexec/b2ct-practice/*
+
 # Nothing is started that a kickstart does not enable.
 units=/usr/lib/systemd/system
 rm -rf /etc/systemd/system/*.wants /etc/systemd/system/{sshd,chronyd,mysql,mysqld,dbus-org*}.service

@@ -55,7 +55,7 @@ def ran(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [
             sys.executable, "-m", "pytest", "-p", "b2ct.validate.plugin", "-p", "no:cacheprovider",
-            "-rs", *words, "test_own.py",
+            "-rsf", *words, "test_own.py",
         ],
         cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip

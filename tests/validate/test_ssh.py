@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -345,18 +346,25 @@ def test_closing_from_another_thread_ends_a_command(field: Ground) -> None:
 # --- who we are there
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Where another user can read the keys that admit him; pytest's own folders are closed."""
+    with tempfile.TemporaryDirectory(prefix="b2ct-test-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 @as_root
 @pytest.mark.skipif(not shutil.which("sudo"), reason="sudo is not installed")
 @pytest.mark.parametrize("may", [True, False])
-def test_another_user_becomes_root_by_sudo(may: bool, tmp_path: Path) -> None:
+def test_another_user_becomes_root_by_sudo(may: bool, open_folder: Path) -> None:
+    tmp_path = open_folder
     accounts = Path("/etc/passwd").read_text()
     (tmp_path / "passwd").write_text(f"{accounts}gustav:x:54321:54321::/tmp:/bin/bash\n")
     (tmp_path / "shadow").write_text("root:*:1::::::\ngustav:*:1::::::\n")
     sudoers = tmp_path / "sudoers"
     sudoers.write_text("gustav ALL=(ALL) NOPASSWD: ALL\n" if may else "gustav ALL=(ALL) ALL\n")
     sudoers.chmod(0o440)
-    for path in (tmp_path, *list(tmp_path.parents)[:2]):
-        path.chmod(0o755)
     script = "".join(
         f"mount --bind '{tmp_path}/{name}' /etc/{name} && "
         for name in ("passwd", "shadow", "sudoers")

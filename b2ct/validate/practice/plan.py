@@ -117,8 +117,8 @@ def site_yaml(site: Plan, host_keys: Mapping[str, str], admin_key: str) -> str:
     """The description of the site. `host_keys` has each node's public host key."""
     nodes = "".join(_node(machine, host_keys[machine.name]) for machine in site.machines)
     return f"""# A practice site on this computer, made by `b2ct practice site`. Its nodes are
-# namespaces that run systemd, sshd, firewalld, chronyd, squid and libvirtd of Debian in the clothes of EL9.
-# What answers as OpenNebula on the control node is a test double. No VM can run here.
+# namespaces that run systemd, sshd, firewalld, chronyd, squid and libvirtd of Debian in the
+# clothes of EL9. What answers as OpenNebula on the control node is a test double. No VM can run.
 
 site:
   name: {site.name}

@@ -184,7 +184,10 @@ def _dress(folder: Path, machine: Machine, site: Plan, texts: Mapping[str, str])
     )
     tree = folder / "tree"
     if machine.role == "control":
-        shutil.copytree(root.folder() / "control", tree, symlinks=True)
+        shutil.copytree(root.folder() / "control", tree)
+        (tree / "usr/bin").mkdir()
+        for name in ("onehost", "onedatastore"):
+            (tree / "usr/bin" / name).symlink_to("../libexec/b2ct-practice/one")
     own = {
         "etc/b2ct/node.env": _assignments(node_env(machine, site)),
         "etc/hostname": f"{machine.full_name}\n",

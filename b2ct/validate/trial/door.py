@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ PAUSE = 1.0
 SECONDS = 10.0
 """For one try."""
 LARGEST = 1 << 16
+_QUIET = logging.getLogger(__name__)
+_QUIET.addHandler(logging.NullHandler())
+_QUIET.propagate = False
 Connect = Callable[[str, int], "paramiko.Channel"]
 
 
@@ -129,6 +133,8 @@ def _connect(way: Way, address: str, key: OneTimeKey) -> Shell:
             else socket.create_connection((address, PORT), timeout=SECONDS)
         )
         transport = paramiko.Transport(door)
+        # While the VM starts, paramiko would write a traceback to the terminal at every try.
+        transport.set_log_channel(_QUIET.name)
         transport.banner_timeout = transport.auth_timeout = SECONDS
         # The VM made its host key a moment ago: nobody can know it yet.
         transport.start_client(timeout=SECONDS)

@@ -82,8 +82,11 @@ class Round:
                 yield f"{fault.what}: {finding[1]} on {finding[0]} did not find it"
         for finding, result in failed.items():
             if finding not in expected:
-                told = "; ".join(fault.what for fault in self.faults)
-                yield f"{finding[1]} on {finding[0]} failed: {result.message} (with: {told})"
+                begins = self.faults[0].what
+                yield (
+                    f"{finding[1]} on {finding[0]} failed: {result.message} (its round begins with:"
+                    f" {begins})"
+                )
             elif not result.remedy or "{" in result.remedy:
                 yield f"{finding[1]} on {finding[0]} has no remedy: {result.remedy!r}"
         for fault in self.faults:

@@ -118,10 +118,15 @@ _ANSWERS = (
           ("host-key-is-the-pinned-one",),
           undo="cp -p /root/ssh_host_ed25519_key.pub /etc/ssh/; rm /run/other*"),
     Fault("a VM has failed", ONE,
-          _double("one.faults.fail_boot('sick*')\n"
-                  "one.rpc('one.template.instantiate', next(iter(one.cloud.templates)).id, 'sick',"
-                  " False, '', False)")  + "; sleep 3", ("vms-are-well@site",),
-          undo=_double("for n in list(one.cloud.vms._objects): one.cloud.vms._objects.pop(n)"),
+          _double("from tests.oned.states import Lcm, VmState\n"
+                  "made = one.rpc('one.template.instantiate', next(iter(one.cloud.templates)).id,"
+                  " 'sick', True, '', False)\n"
+                  "one.sick = one.cloud.vms[made]\n"
+                  "one.held = one.sick.state, one.sick.lcm\n"
+                  "one.sick.state, one.sick.lcm = VmState.ACTIVE, Lcm.BOOT_FAILURE"),
+          ("vms-are-well@site",),
+          undo=_double("one.sick.state, one.sick.lcm = one.held\n"
+                       "one.rpc('one.vm.action', 'terminate-hard', one.sick.id)"),
           dressed=_DOUBLE),
 )  # fmt: skip
 
@@ -290,7 +295,10 @@ _WAYS = (
           " 2048' > /run/b2ct-practice/kernel-messages", ("disks-report-no-errors",),
           undo="rm /run/b2ct-practice/kernel-messages",
           dressed="`dmesg` of a node shows a file: nodes have no kernel of their own"),
-    Fault("logs end with each restart", HV2, "rm -r /var/log/journal", ("journal-is-kept",)),
+    Fault("logs end with each restart", HV2,
+          "mv /etc/systemd/journald.conf.d/b2ct.conf /root/; rm -r /var/log/journal;"
+          " systemctl restart systemd-journald", ("journal-is-kept",),
+          then="mv /root/b2ct.conf /etc/systemd/journald.conf.d/"),
     Fault("the machine was installed in another role", HV2,
           "sed -i 's/^role=.*/role=control/' /etc/b2ct/installation",
           ("node-is-who-it-should-be",),

@@ -1,0 +1,65 @@
+"""`b2ct practice site`: what is printed, and who is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from b2ct.cli.practice_site import site as command
+from b2ct.core.errors import B2ctError
+from b2ct.site.load import load_text
+from b2ct.validate.practice import site as practice
+from b2ct.validate.practice import state
+from b2ct.validate.practice.plan import plan, site_yaml
+from b2ct.validate.practice.site import Practice
+from tests.validate.practice.test_plan import KEYS, _key
+
+PLAN = plan("lab", 91, 3)
+
+
+@pytest.fixture(name="made")
+def _made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Practice:
+    """What `up` would have made."""
+    described = tmp_path / "site.yaml"
+    described.write_text(site_yaml(PLAN, KEYS, _key(99)))
+    made = Practice(
+        "lab", described, tmp_path / "admin", tmp_path / "known_hosts", PLAN.machines, double=False
+    )
+    monkeypatch.setattr(practice, "up", lambda *_, **__: made)
+    return made
+
+
+def test_stdout_is_the_site_yaml_and_nothing_else(made: Practice) -> None:
+    done = CliRunner().invoke(command, ["--name", "lab"])
+    assert done.exit_code == 0
+    assert load_text(done.stdout, made.site_yaml).site.name == "lab"
+    assert "nothing answers as OpenNebula" in done.stderr
+    assert "b2ct practice site --name lab --down" in done.stderr
+
+
+def test_json_says_where_everything_is(made: Practice) -> None:
+    done = CliRunner().invoke(command, ["--json"])
+    found = json.loads(done.stdout)
+    assert found["site"] == str(made.site_yaml)
+    assert found["nodes"]["hv2"] == "10.77.91.12"
+    assert found["oned_double"] is False
+
+
+def test_somebody_who_is_not_root_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    for words in ([], ["--down"]):
+        done = CliRunner().invoke(command, words)
+        assert isinstance(done.exception, B2ctError)
+        assert done.exception.exit_code == 2
+    assert "practice" not in state.names()
+
+
+def test_a_name_is_no_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("../etc", "a b", "", "x" * 40, "a/b"):
+        done = CliRunner().invoke(command, ["--name", name, "--down"])
+        assert done.exit_code == 2, name
+        assert "letters" in done.output

@@ -1,0 +1,172 @@
+"""Practice sites on this machine: what runs in them, and that nothing of them is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from b2ct.core.errors import B2ctError
+from b2ct.validate.practice import inside, root, state
+from b2ct.validate.practice import site as practice
+from b2ct.validate.practice.site import Practice
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="a practice site needs root")
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Practice]:
+    name = f"test-{os.getpid()}"
+    try:
+        yield practice.up(name, hypervisors=1, keeper=os.getpid())
+    finally:
+        practice.down(name)
+
+
+def _on(site: Practice, node: str, command: str) -> str:
+    return inside.on(site.name, node, command, check=False).stdout.strip()
+
+
+def _left(name: str) -> list[str]:
+    """All that a site could leave behind."""
+    found = [str(path) for path in (state.folder(name), state.control_group(name)) if path.exists()]
+    mounts = Path("/proc/mounts").read_text().splitlines()
+    found += [line for line in mounts if f"/{name}/" in line]
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if str(state.folder(name)).encode() in words:
+            found.append(f"{path}: {words!r}")
+    return found
+
+
+def _wait(reached: Callable[[], object], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline, "it does not come"
+        time.sleep(0.05)
+
+
+@needs_root
+def test_services_run_under_systemd(site: Practice) -> None:
+    units = "sshd firewalld chronyd squid mariadb httpd opennebula"
+    assert _on(site, "one", f"systemctl is-active {units}").split() == ["active"] * 7
+    assert _on(site, "hv1", "systemctl is-active sshd libvirtd").split() == ["active"] * 2
+    assert _on(site, "hv1", "systemctl is-active squid mariadb").split() == ["inactive"] * 2
+    assert _on(site, "hv1", "cat /proc/1/comm") == "systemd"
+
+
+@needs_root
+def test_a_node_changes_neither_clock_nor_kernel(site: Practice) -> None:
+    before = Path("/proc/sys/kernel/panic").read_text()
+    assert inside.on(site.name, "hv1", "echo 77 > /proc/sys/kernel/panic", check=False).code != 0
+    assert Path("/proc/sys/kernel/panic").read_text() == before
+    # CAP_SYS_TIME and CAP_SYS_MODULE are not even in the set that systemd may give on.
+    bounds = int(_on(site, "hv1", "sed -n 's/^CapBnd:\t//p' /proc/1/status"), 16)
+    assert not bounds & (1 << 25 | 1 << 16)
+
+
+@needs_root
+def test_a_nodes_control_groups_are_its_own(site: Practice) -> None:
+    assert _on(site, "one", "cat /proc/1/cgroup | grep ^0:") == "0::/init.scope"
+    group = state.control_group(site.name)
+    assert {path.name for path in group.iterdir() if path.is_dir()} == {"one", "hv1"}
+    assert (group / "hv1/system.slice/libvirtd.service").is_dir()
+
+
+@needs_root
+def test_the_administrator_logs_in_with_the_key(site: Practice) -> None:
+    argv = [
+        *("ssh", "-F", "/dev/null", "-i", str(site.key), "-o", "StrictHostKeyChecking=yes"),
+        *("-o", f"UserKnownHostsFile={site.known_hosts}", "-o", "BatchMode=yes"),
+        *(f"root@{site.nodes[1].address}", "hostname -f"),
+    ]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "hv1.practice.example.org\n"), done.stderr
+
+
+@needs_root
+def test_the_kickstarts_first_boot_made_what_it_makes(site: Practice) -> None:
+    assert "all " in _on(site, "one", "tail -n 2 /var/log/b2ct/firstboot.log")
+    assert _on(site, "one", "cat /var/lib/b2ct/register.state") == "hv1 registered"
+    assert _on(site, "hv1", "stat -c %u:%g /var/lib/one/datastores") == "9869:9869"
+    ssh = "runuser -u oneadmin -- ssh -o BatchMode=yes hv1 id -un"
+    assert _on(site, "one", ssh) == "oneadmin"
+
+
+@needs_root
+def test_one_of_the_same_name_is_refused(site: Practice) -> None:
+    with pytest.raises(B2ctError, match="runs already"):
+        practice.up(site.name, hypervisors=1)
+    assert state.leader(site.name) is not None
+
+
+@needs_root
+def test_an_unknown_node_is_refused(site: Practice) -> None:
+    with pytest.raises(B2ctError, match="has no node nowhere"):
+        inside.on(site.name, "nowhere", "true")
+
+
+_UP = (
+    "import sys; from b2ct.validate.practice import site;"
+    "site.up(sys.argv[1], hypervisors=1, note=lambda text: print(text, flush=True))"
+)
+
+
+@needs_root
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_start_that_is_ended_leaves_nothing(how: signal.Signals) -> None:
+    name = f"ended-{os.getpid()}-{how.value}"
+    root.get(print)
+    process = subprocess.Popen(
+        [sys.executable, "-c", _UP, name], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    try:
+        assert process.stdout is not None
+        _wait((state.folder(name) / "started").exists, 60)
+        process.send_signal(how)
+        process.wait(60)
+        _wait(lambda: not _left(name), 30)
+    finally:
+        process.kill()
+        process.wait()
+        practice.down(name)
+
+
+@needs_root
+@pytest.mark.parametrize("what", ["leader", "supervisor"])
+def test_a_site_whose_processes_are_killed_leaves_nothing(what: str) -> None:
+    name = f"killed-{os.getpid()}-{what}"
+    try:
+        practice.up(name, hypervisors=1, keeper=os.getpid())
+        number = getattr(state, what)(name)
+        os.kill(number, signal.SIGKILL)
+        if what == "leader":
+            _wait(lambda: not _left(name), 30)
+        else:
+            # Nobody tidies up, but nothing runs any more.
+            _wait(lambda: state.leader(name) is None, 30)
+    finally:
+        assert practice.down(name) == (what == "supervisor")
+    assert _left(name) == []
+
+
+def test_somebody_who_is_not_root_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    for attempt in (lambda: practice.up("x", hypervisors=1), lambda: practice.down("x")):
+        with pytest.raises(B2ctError, match="needs root") as refused:
+            attempt()
+        assert "sudo" in refused.value.hint
+
+
+@needs_root
+def test_there_may_be_nothing_to_remove() -> None:
+    assert not practice.down(f"none-{os.getpid()}")
