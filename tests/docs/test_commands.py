@@ -10,15 +10,20 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
+
+from b2ct.cli.main import b2ct
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 # Run as they are by continuous integration itself, by test_demo, or by tests/image/test_worker.py,
-# which builds and boots an image.
+# which builds and boots an image; the last ones need a cloud, or a site that stands.
 ELSEWHERE = re.compile(
-    r"^(script/(demo|test)\b|git clone|cd b2ct$|sudo |SOURCE="
-    r"|b2ct image (build|verify|test)\b)"
+    r"^(script/(demo|test)\b|git clone|cd b2ct$|sudo |SOURCE=|ONE_AUTH="
+    r"|b2ct image (build|verify|test)\b"
+    r"|b2ct (plan|apply|status|drain|register-image|instantiate|dirac|reap|squid)\b"
+    r"|b2ct validate(?!.*--list))"
 )
 PRACTICE = {
     "AlmaLinux-9-latest-x86_64-boot.iso": "el9",
@@ -40,6 +45,27 @@ def test_fenced_commands_are_in_console_blocks() -> None:
     for page in PAGES:
         for kind in re.findall(r"^```(\w*)\n(?=\$ )", page.read_text(), re.MULTILINE):
             assert kind == "console", page
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_options_that_are_named_exist(page: Path) -> None:
+    """Of the commands that cannot be run here at least the words are right."""
+    for command in commands(page):
+        words = command.partition("#")[0].removeprefix("sudo ").split()
+        if words[:1] != ["b2ct"] or not ELSEWHERE.match(command):
+            continue
+        context = click.Context(b2ct, info_name="b2ct")
+        verb: click.Command = b2ct
+        for word in words[1:]:
+            if not isinstance(verb, click.Group):
+                break
+            found = verb.get_command(context, word)
+            assert found is not None, f"{page.name}: $ {command}: there is no {word}"
+            verb = found
+        known = {name for parameter in verb.params for name in parameter.opts}
+        known |= {name for parameter in verb.params for name in parameter.secondary_opts}
+        named = {word.partition("=")[0] for word in words if re.fullmatch(r"--?[a-z].*", word)}
+        assert named <= known, f"{page.name}: $ {command}"
 
 
 @pytest.mark.boot

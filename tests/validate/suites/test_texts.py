@@ -70,6 +70,19 @@ def test_every_check_that_another_points_to_exists() -> None:
     assert len(told) > 15
 
 
+def test_the_manual_s_example_is_a_check(tmp_path: Path) -> None:
+    manual = (PAGE.parent / "validate.md").read_text()
+    (example,) = re.findall(r"^```python\n(.*?)^```", manual, re.M | re.S)
+    (tmp_path / "test_own.py").write_text(example)
+    own = [check for check in collect([tmp_path]) if check.name == "scratch-is-mounted"]
+    assert [check.group for check in own] == ["own"]
+
+
+def test_the_manual_names_every_group() -> None:
+    manual = (PAGE.parent / "validate.md").read_text()
+    assert set(re.findall(r"^\| ([a-z ]+) \|", manual, re.M)) >= GROUPS
+
+
 def test_needs_names_a_check_that_exists() -> None:
     names = {check.name for check in CHECKS}
     folder = Path(__file__).parents[3] / "b2ct" / "validate" / "suites"
