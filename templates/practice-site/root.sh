@@ -59,13 +59,6 @@ if [ -e /dev/kvm ]; then chgrp kvm /dev/kvm; fi
 install -d -o oneadmin -g oneadmin -m 750 /var/lib/one /var/log/one /var/lib/one/datastores
 install -d -m 750 -g oneadmin /etc/one
 
-# OpenNebula's commands are one small program on a control node.
-if [ -e /usr/lib/systemd/system/opennebula.service ]; then
-  for command in onehost onedatastore; do
-    ln -s ../libexec/b2ct-practice/one "/usr/bin/$command"
-  done
-fi
-
 # QEMU is where EL has it; libvirt need not ask the emulators of other processors what they can.
 ln -s /usr/bin/qemu-system-x86_64 /usr/libexec/qemu-kvm
 rm -f /usr/bin/qemu-system-i386
