@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from b2ct.media import practice
+
+# A program that is started in the background by a shell ignores Ctrl-C, and so do its children;
+# the tests send it to theirs.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

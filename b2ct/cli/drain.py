@@ -14,7 +14,8 @@ from b2ct.core.errors import VerdictError
 
 if TYPE_CHECKING:
     from b2ct.opennebula.client import Client
-    from b2ct.opennebula.objects import Host, Vm
+    from b2ct.opennebula.objects.host import Host
+    from b2ct.opennebula.objects.vm import Vm
 
 
 @click.command()

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from b2ct.cli.options import ChosenSite
     from b2ct.image.verify import Trust
     from b2ct.opennebula.content import Content
-    from b2ct.opennebula.register import Outcome, Plan, Request
+    from b2ct.opennebula.register.outcome import Outcome
+    from b2ct.opennebula.register.plan import Plan
+    from b2ct.opennebula.register.request import Request
     from b2ct.opennebula.vmtemplates import WorkerAbout
 
 FILE = click.Path(path_type=Path)
@@ -93,7 +95,7 @@ class _Registration:
         self.one = Client(where)
 
     def _request(self, content: Content) -> Request:
-        from b2ct.opennebula.register import Request
+        from b2ct.opennebula.register.request import Request
 
         said = self.said
         name = said["name"] or content.plain_name
@@ -106,9 +108,10 @@ class _Registration:
 
     def dry_run(self) -> None:
         """Print the plan."""
-        from b2ct.opennebula import register
+        from b2ct.opennebula.register.plan import plan
+        from b2ct.opennebula.register.survey import survey
 
-        made = register.plan(self.request, register.survey(self.one), self.one.endpoint)
+        made = plan(self.request, survey(self.one), self.one.endpoint)
         for remark in made.notes:
             note(f"note: {remark}")
         if self.said["as_json"]:
@@ -120,11 +123,12 @@ class _Registration:
 
     def do(self) -> None:
         """Carry it out, and print what there is."""
-        from b2ct.opennebula import register
+        from b2ct.opennebula.register.progress import Listener
+        from b2ct.opennebula.register.run import run
 
-        listener = register.Listener(note, byte_progress, one.States())
+        listener = Listener(note, byte_progress, one.States())
         try:
-            done = register.run(self.one, self.request, listener)
+            done = run(self.one, self.request, listener)
         except KeyboardInterrupt:
             raise one.StoppedError(
                 "interrupted; what was done until then stays",

@@ -5,15 +5,14 @@ Nothing here is pasted into YAML or MIME by hand: both are written by their libr
 
 from __future__ import annotations
 
-import hashlib
 from email.message import Message
-from email.mime.multipart import MIMEMultipart
 from email.mime.nonmultipart import MIMENonMultipart
 from typing import Any
 
 import yaml
 
 from b2ct.context.model import ContextFile, VmContext
+from b2ct.core.mime import multipart
 from b2ct.site import ownfiles
 
 MERGE = "list(append)+dict(no_replace,recurse_list)+str()"
@@ -52,7 +51,7 @@ def user_data(context: VmContext) -> str:
         # cloud-init runs scripts by the order of their names; runcmd's is called `runcmd`.
         name = f"user-{i:02}-{_name(script.name)}"
         parts.append(_part("text/x-shellscript", name, script.text))
-    return _multipart(parts)
+    return multipart(parts)
 
 
 def cloud_config(context: VmContext) -> str:
@@ -105,9 +104,3 @@ def _part(kind: str, name: str, text: str) -> Message:
         # set_payload with a charset has added headers of its own.
     part["Content-Disposition"] = f'attachment; filename="{name}"'
     return part
-
-
-def _multipart(parts: list[Message]) -> str:
-    whole = "".join(part.as_string() for part in parts)
-    boundary = f"b2ct-{hashlib.sha256(whole.encode()).hexdigest()[:32]}"
-    return MIMEMultipart("mixed", boundary, parts).as_string()

@@ -21,7 +21,10 @@ from b2ct.opennebula.faults import (
     RefusedError,
 )
 from b2ct.opennebula.kind import ALL, MINE
-from b2ct.opennebula.objects import Image, Template, User, VirtualNetwork
+from b2ct.opennebula.objects.account import User
+from b2ct.opennebula.objects.network import VirtualNetwork
+from b2ct.opennebula.objects.storage import Image
+from b2ct.opennebula.objects.vm import Template
 from b2ct.opennebula.quotas import Limit
 from b2ct.opennebula.text import Attributes
 

@@ -33,7 +33,9 @@ from b2ct.opennebula.faults import (
     UnreachableError,
 )
 from b2ct.opennebula.kind import ALL, MINE
-from b2ct.opennebula.objects import Owned, VirtualNetwork, Vm
+from b2ct.opennebula.objects.base import Owned
+from b2ct.opennebula.objects.network import VirtualNetwork
+from b2ct.opennebula.objects.vm import Vm
 
 if TYPE_CHECKING:
     from b2ct.opennebula.client import Client

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from b2ct.core.errors import B2ctError
 from b2ct.dirac import userdata
 from b2ct.opennebula import labels
-from b2ct.opennebula.objects import Image, Template, VirtualNetwork
+from b2ct.opennebula.objects.network import VirtualNetwork
+from b2ct.opennebula.objects.storage import Image
+from b2ct.opennebula.objects.vm import Template
 from b2ct.opennebula.text import Attributes, Item, Vector
 
 MADE_FOR = "B2CT_DIRAC"

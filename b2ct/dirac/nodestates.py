@@ -6,7 +6,7 @@ counts everything else as running.
 
 from __future__ import annotations
 
-from b2ct.opennebula.objects import Vm
+from b2ct.opennebula.objects.vm import Vm
 from b2ct.opennebula.states import VmState, lcm_name
 
 _STATES = {

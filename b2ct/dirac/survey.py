@@ -12,7 +12,10 @@ from b2ct.dirac.capacity import Capacity
 from b2ct.dirac.resources import Queue
 from b2ct.opennebula.faults import OneError
 from b2ct.opennebula.kind import ALL
-from b2ct.opennebula.objects import Host, Template, User, VirtualNetwork
+from b2ct.opennebula.objects.account import User
+from b2ct.opennebula.objects.host import Host
+from b2ct.opennebula.objects.network import VirtualNetwork
+from b2ct.opennebula.objects.vm import Template
 from b2ct.site.model import Site
 from b2ct.site.workers import Worker
 

@@ -11,16 +11,15 @@ from __future__ import annotations
 import base64
 import binascii
 import gzip
-import hashlib
 import zlib
 from collections.abc import Iterator, Mapping
 from email import message_from_bytes
 from email.message import Message
-from email.mime.multipart import MIMEMultipart
 from email.mime.nonmultipart import MIMENonMultipart
 from typing import Any
 
 from b2ct.core.errors import B2ctError
+from b2ct.core.mime import multipart
 
 MERGE = "list(append)+dict(no_replace,recurse_list)+str()"
 """How cloud-init adds the pilot's cloud-config: lists grow, and what the site says stays."""
@@ -66,7 +65,7 @@ def merged(site: bytes, pilot: str) -> str:
     first = list(_parts(site, "site"))
     written = {path for part in first for path in _files(_config(part))}
     second = [_adapted(part, written) for part in _parts(pilot.encode(), "pilot")]
-    return _multipart([*first, *second])
+    return multipart([*first, *second])
 
 
 def _unpacked(data: bytes) -> bytes:
@@ -150,9 +149,3 @@ def _part(kind: str, name: str, text: str) -> Message:
     part["Content-Transfer-Encoding"] = "base64"
     part["Content-Disposition"] = f'attachment; filename="{name}"'
     return part
-
-
-def _multipart(parts: list[Message]) -> str:
-    whole = "".join(part.as_string() for part in parts)
-    boundary = f"b2ct-{hashlib.sha256(whole.encode(errors='replace')).hexdigest()[:32]}"
-    return MIMEMultipart("mixed", boundary, parts).as_string()

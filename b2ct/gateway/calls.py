@@ -16,7 +16,7 @@ from b2ct.gateway.policy import Call
 from b2ct.gateway.upstream import AwayError, Oned
 from b2ct.opennebula import text, xml
 from b2ct.opennebula.faults import BrokenError
-from b2ct.opennebula.objects import Template
+from b2ct.opennebula.objects.vm import Template
 
 CE = "gateway"
 """What VMs that came this way are marked with."""

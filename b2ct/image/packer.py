@@ -19,6 +19,7 @@ from b2ct.core import files
 from b2ct.core.data import data_folder
 from b2ct.core.errors import B2ctError
 from b2ct.core.run import need_tool, run, stream
+from b2ct.core.sshkey import OneTimeKey
 from b2ct.firmware.accel import kvm_works
 from b2ct.firmware.qemu import find_qemu
 from b2ct.image import provision
@@ -28,7 +29,6 @@ from b2ct.image.provision import Configuration
 from b2ct.image.repositories import Keys
 from b2ct.image.rootfs import configure
 from b2ct.image.rootfs.bootstrap import InstalledPackage, bootstrap_of
-from b2ct.image.sshkey import OneTimeKey
 
 PLUGINS_SINCE = (1, 7)
 """Packer from here on knows the block `required_plugins`, and from 1.10 on needs it."""

@@ -6,8 +6,9 @@ from typing import cast
 
 from b2ct.opennebula import diff
 from b2ct.opennebula.desired import Wanted, range_of
-from b2ct.opennebula.diff import Change
-from b2ct.opennebula.objects import Named, VirtualNetwork
+from b2ct.opennebula.difference import Change
+from b2ct.opennebula.objects.base import Named
+from b2ct.opennebula.objects.network import VirtualNetwork
 from b2ct.opennebula.states import NetState
 
 _STUCK = frozenset({NetState.ERROR, NetState.LOCK_DELETE, NetState.UPDATE_FAILURE})

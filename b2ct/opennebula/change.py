@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from b2ct.opennebula import ownership, waiting
 from b2ct.opennebula.desired import Wanted, range_of
-from b2ct.opennebula.diff import Change, our_ranges
+from b2ct.opennebula.diff import our_ranges
+from b2ct.opennebula.difference import Change
 from b2ct.opennebula.make import rule_vectors, set_quota
-from b2ct.opennebula.objects import AddressRange
+from b2ct.opennebula.objects.network import AddressRange
 from b2ct.opennebula.plan import MARKS, TAKEN_OVER
 from b2ct.opennebula.run import NETWORK_DEADLINE, QUOTAS, Run
 from b2ct.opennebula.steps import Step

@@ -16,7 +16,7 @@ from functools import cached_property
 from b2ct.core import console
 from b2ct.opennebula import kinds, versions
 from b2ct.opennebula.endpoint import Endpoint
-from b2ct.opennebula.objects import User
+from b2ct.opennebula.objects.account import User
 from b2ct.opennebula.transport import DEADLINE, Pauses, Transport
 from b2ct.opennebula.versions import Dialect
 

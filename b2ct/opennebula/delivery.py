@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from b2ct.core.errors import B2ctError
 from b2ct.opennebula.endpoint import LOCAL, Endpoint
-from b2ct.opennebula.objects import Datastore
+from b2ct.opennebula.objects.storage import Datastore
 from b2ct.site.catalogue import Role
 from b2ct.site.model import Site
 

@@ -8,34 +8,17 @@ from ipaddress import IPv4Address
 from typing import cast
 
 from b2ct.opennebula.desired import DEFAULT, NONE, Wanted, range_of, rule_text
+from b2ct.opennebula.difference import Change
 from b2ct.opennebula.live import Live
-from b2ct.opennebula.objects import (
-    AddressRange,
-    Cluster,
-    Datastore,
-    Host,
-    Named,
-    SecurityGroup,
-    User,
-    VirtualNetwork,
-)
+from b2ct.opennebula.objects.account import User
+from b2ct.opennebula.objects.base import Named
+from b2ct.opennebula.objects.host import Cluster, Host
+from b2ct.opennebula.objects.network import AddressRange, SecurityGroup, VirtualNetwork
+from b2ct.opennebula.objects.storage import Datastore
 from b2ct.opennebula.ownership import made_range
 
 Ids = Mapping[tuple[str, str], int]
 """Kind and name -> ID, of everything that is wanted and there."""
-
-
-@dataclass(frozen=True)
-class Change:
-    """A field that is to change. Secrets are never in it."""
-
-    name: str
-    old: str
-    new: str
-
-    def __str__(self) -> str:
-        """`GATEWAY: 10.0.0.1 -> 10.0.0.254`."""
-        return f"{self.name}: {self.old or '(none)'} -> {self.new or '(none)'}"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from b2ct.core.errors import B2ctError
 from b2ct.opennebula.faults import RefusedError
-from b2ct.opennebula.objects import Host, Vm
+from b2ct.opennebula.objects.host import Host
+from b2ct.opennebula.objects.vm import Vm
 from b2ct.opennebula.states import HostStatus, VmState
 
 if TYPE_CHECKING:

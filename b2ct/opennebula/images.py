@@ -17,7 +17,8 @@ from typing import Any
 from b2ct.core.errors import B2ctError
 from b2ct.opennebula import labels, text
 from b2ct.opennebula.faults import image_remedy, reason
-from b2ct.opennebula.objects import Image, Template
+from b2ct.opennebula.objects.storage import Image
+from b2ct.opennebula.objects.vm import Template
 from b2ct.opennebula.states import ImageState
 from b2ct.opennebula.text import Vector
 

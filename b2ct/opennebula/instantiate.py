@@ -20,7 +20,9 @@ from b2ct.opennebula.faults import (
     reason,
 )
 from b2ct.opennebula.kind import ALL
-from b2ct.opennebula.objects import Datastore, Host, Template, Vm
+from b2ct.opennebula.objects.host import Host
+from b2ct.opennebula.objects.storage import Datastore
+from b2ct.opennebula.objects.vm import Template, Vm
 from b2ct.opennebula.states import DatastoreType
 from b2ct.opennebula.text import Vector
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar, Generic, TypeVar
 
-from b2ct.opennebula import objects, text
+from b2ct.opennebula import text
 from b2ct.opennebula.faults import MissingError, OneError
-from b2ct.opennebula.objects import Named, Owned
+from b2ct.opennebula.objects import base
+from b2ct.opennebula.objects.base import Named, Owned
 from b2ct.opennebula.text import Attributes
 from b2ct.opennebula.transport import Argument, Repeat, Transport
 
@@ -42,12 +43,12 @@ class Kind(Generic[T]):
         """
         arguments = (owner, -1, -1) if self.filtered else ()
         body = self._read(f"{self.prefix}pool.info", *arguments)
-        return objects.pool(body, self.cls.parse, self.tag)
+        return base.pool(body, self.cls.parse, self.tag)
 
     def get(self, oid: int) -> T:
         """The one of that ID. Raises MissingError."""
         body = self._read(f"{self.prefix}.info", oid, what=self._what(oid))
-        return objects.one(body, self.cls.parse)
+        return base.one(body, self.cls.parse)
 
     def named(self, name: str, owner: int = MINE) -> tuple[T, ...]:
         """Those of exactly that name, by ID; several are possible on the server.

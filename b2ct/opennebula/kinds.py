@@ -9,22 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
-from b2ct.opennebula import objects, text, xml
+from b2ct.opennebula import text, xml
 from b2ct.opennebula.acl import AclRule
 from b2ct.opennebula.faults import DuplicateError, MissingError
 from b2ct.opennebula.kind import ALL, Kind, OwnedKind
-from b2ct.opennebula.objects import (
-    Cluster,
-    Datastore,
-    Group,
-    Host,
-    Image,
-    SecurityGroup,
-    Template,
-    User,
-    VirtualNetwork,
-    Vm,
-)
+from b2ct.opennebula.objects import base
+from b2ct.opennebula.objects.account import Group, User
+from b2ct.opennebula.objects.host import Cluster, Host
+from b2ct.opennebula.objects.network import SecurityGroup, VirtualNetwork
+from b2ct.opennebula.objects.storage import Datastore, Image
+from b2ct.opennebula.objects.vm import Reading, Template, Vm, readings
 from b2ct.opennebula.refusals import ACTION
 from b2ct.opennebula.states import HostStatus
 from b2ct.opennebula.text import Attributes
@@ -128,14 +122,14 @@ class Vms(OwnedKind[Vm]):
         """
         method = "vmpool.infoextended" if extended else "vmpool.info"
         body = self._read(method, owner, -1, -1, state)
-        return objects.pool(body, self.cls.parse, self.tag)
+        return base.pool(body, self.cls.parse, self.tag)
 
-    def monitoring(self, oid: int) -> tuple[objects.Reading, ...]:
+    def monitoring(self, oid: int) -> tuple[Reading, ...]:
         """What hypervisors said of it, by time: as far back as the server keeps that (hours).
 
         The pools' own LAST_POLL and MONITORING are as old as the last change of the VM's state.
         """
-        return objects.readings(self._read("vm.monitoring", oid, what=self._what(oid)))
+        return readings(self._read("vm.monitoring", oid, what=self._what(oid)))
 
     def action(self, oid: int, action: str) -> None:
         """`terminate`, `terminate-hard`, `hold`, `release`, `poweroff`, `resume`, `reboot`, ...

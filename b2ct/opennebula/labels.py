@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from b2ct.opennebula.objects import Named
+from b2ct.opennebula.objects.base import Named
 
 MADE = "B2CT_MADE"
 """Attribute of everything that B2CT made. What lacks it is left alone."""

@@ -8,19 +8,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from b2ct.opennebula.acl import AclRule
-from b2ct.opennebula.objects import (
-    Cluster,
-    Datastore,
-    Group,
-    Host,
-    Image,
-    Named,
-    SecurityGroup,
-    Template,
-    User,
-    VirtualNetwork,
-    Vm,
-)
+from b2ct.opennebula.objects.account import Group, User
+from b2ct.opennebula.objects.base import Named
+from b2ct.opennebula.objects.host import Cluster, Host
+from b2ct.opennebula.objects.network import SecurityGroup, VirtualNetwork
+from b2ct.opennebula.objects.storage import Datastore, Image
+from b2ct.opennebula.objects.vm import Template, Vm
 
 if TYPE_CHECKING:
     from b2ct.opennebula.client import Client

@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterable
 
 from b2ct.opennebula import labels
-from b2ct.opennebula.objects import AddressRange, Named
+from b2ct.opennebula.objects.base import Named
+from b2ct.opennebula.objects.network import AddressRange
 from b2ct.opennebula.text import Attributes
 
 SITE = "B2CT_SITE"

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from b2ct.opennebula import bars, diff, ownership, use
 from b2ct.opennebula.acl import AclRule
 from b2ct.opennebula.desired import ADMINISTRATORS, DEFAULT, Desired, Wanted, WantedRule
-from b2ct.opennebula.diff import Change, View
+from b2ct.opennebula.diff import View
+from b2ct.opennebula.difference import Change
 from b2ct.opennebula.live import Live
-from b2ct.opennebula.objects import Named, Owned
+from b2ct.opennebula.objects.base import Named, Owned
 from b2ct.opennebula.steps import Action, Plan, Step
 
 MARKS = "made by b2ct"

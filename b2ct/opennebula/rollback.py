@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from b2ct.core.errors import B2ctError
 from b2ct.opennebula import images, labels, ownership, vmtemplates
 from b2ct.opennebula.images import Family, Version
-from b2ct.opennebula.objects import Template
+from b2ct.opennebula.objects.vm import Template
 
 if TYPE_CHECKING:
     from b2ct.opennebula.client import Client

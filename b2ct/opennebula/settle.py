@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from b2ct.opennebula.faults import DuplicateError, MissingError, RefusedError, UncertainError
-from b2ct.opennebula.objects import Named
+from b2ct.opennebula.objects.base import Named
 
 T = TypeVar("T", bound=Named)
 

@@ -8,7 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from b2ct.opennebula.faults import image_remedy, reason
-from b2ct.opennebula.objects import Datastore, Host, Image, VirtualNetwork, Vm
+from b2ct.opennebula.objects.host import Host
+from b2ct.opennebula.objects.network import VirtualNetwork
+from b2ct.opennebula.objects.storage import Datastore, Image
+from b2ct.opennebula.objects.vm import Vm
 from b2ct.opennebula.states import LCM_UNKNOWN, HostState, ImageState, NetState, VmState
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from b2ct.opennebula.diff import Change
+from b2ct.opennebula.difference import Change
 
 if TYPE_CHECKING:
     from b2ct.opennebula.vmtemplates import TemplatePlan

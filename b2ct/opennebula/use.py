@@ -9,23 +9,18 @@ from typing import TypeVar, cast
 from b2ct.opennebula.desired import Wanted
 from b2ct.opennebula.diff import Ids, guards, leased
 from b2ct.opennebula.live import Live
-from b2ct.opennebula.objects import (
-    Cluster,
-    Datastore,
-    Group,
-    Host,
-    Named,
-    Owned,
-    SecurityGroup,
-    VirtualNetwork,
-    Vm,
-)
+from b2ct.opennebula.objects.account import Group
+from b2ct.opennebula.objects.base import Named, Owned
+from b2ct.opennebula.objects.host import Cluster, Host
+from b2ct.opennebula.objects.network import SecurityGroup, VirtualNetwork
+from b2ct.opennebula.objects.storage import Datastore
+from b2ct.opennebula.objects.vm import Vm
 from b2ct.opennebula.states import DatastoreType
 
 T = TypeVar("T", bound=Named)
 Key = tuple[str, int]
 ORDER = (
-    *("template", "user", "network", "security group", "host", "cluster", "datastore", "group"),
+    *("template", "user", "network", "security group", "host", "datastore", "cluster", "group"),
 )
 """Kinds in the order in which they can be deleted."""
 

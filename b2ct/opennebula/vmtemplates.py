@@ -19,8 +19,11 @@ from b2ct.core.data import data_folder
 from b2ct.core.errors import B2ctError
 from b2ct.core.quoting import Safe
 from b2ct.opennebula import labels, ownership, text
+from b2ct.opennebula.difference import Change
 from b2ct.opennebula.images import SHA256, names
-from b2ct.opennebula.objects import Image, Template, VirtualNetwork
+from b2ct.opennebula.objects.network import VirtualNetwork
+from b2ct.opennebula.objects.storage import Image
+from b2ct.opennebula.objects.vm import Template
 from b2ct.opennebula.text import Attributes, Item
 from b2ct.site.model import Site
 from b2ct.site.workers import MIB, Worker
@@ -170,19 +173,6 @@ def owners_of(
 
 
 @dataclass(frozen=True)
-class Change:
-    """An attribute that is to change. The values are never shown of CONTEXT."""
-
-    name: str
-    old: str
-    new: str
-
-    def __str__(self) -> str:
-        """`MEMORY: 2048 -> 4096`."""
-        return f"{self.name}: {self.old or '(none)'} -> {self.new or '(none)'}"
-
-
-@dataclass(frozen=True)
 class TemplatePlan:
     """What is to be done about a VM template."""
 
@@ -190,6 +180,7 @@ class TemplatePlan:
     wanted: Attributes
     found: Template | None = None
     changes: tuple[Change, ...] = ()
+    """Of CONTEXT never the values."""
     gone: tuple[str, ...] = ()
     """Attributes of ours that the worker has no more."""
 

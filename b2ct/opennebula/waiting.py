@@ -16,7 +16,9 @@ from b2ct.opennebula.faults import (
     image_remedy,
     reason,
 )
-from b2ct.opennebula.objects import Image, VirtualNetwork, Vm
+from b2ct.opennebula.objects.network import VirtualNetwork
+from b2ct.opennebula.objects.storage import Image
+from b2ct.opennebula.objects.vm import Vm
 from b2ct.opennebula.states import ImageState, NetState
 
 T = TypeVar("T")

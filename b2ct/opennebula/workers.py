@@ -12,10 +12,10 @@ from b2ct.context.model import VmContext
 from b2ct.core.errors import B2ctError
 from b2ct.opennebula import images, labels, ownership, vmtemplates
 from b2ct.opennebula.desired import Desired, Worker
-from b2ct.opennebula.diff import Change
+from b2ct.opennebula.difference import Change
 from b2ct.opennebula.images import Family, Version
 from b2ct.opennebula.live import Live
-from b2ct.opennebula.objects import Template
+from b2ct.opennebula.objects.vm import Template
 from b2ct.opennebula.steps import Action, Step
 from b2ct.opennebula.vmtemplates import FAMILY, WorkerAbout
 from b2ct.site.model import Site
@@ -98,7 +98,6 @@ def _compared(
     wanted = vmtemplates.vm_attributes(about)
     mine = [one for one in live.templates if one.uid == live.me.id and one.name == worker.name]
     found = vmtemplates.plan(wanted, [template] if template else mine)
-    changes = tuple(Change(change.name, change.old, change.new) for change in found.changes)
     if found.found is None:
         new = (
             Change("image", "", version.image.name),
@@ -106,8 +105,8 @@ def _compared(
             Change("networks", "", ", ".join(on)),
         )
         return Step("template", worker.name, Action.CREATE, changes=new, template=found)
-    action = Action.UPDATE if changes else Action.NOTHING
-    return Step("template", found.name, action, found.found.id, changes, template=found)
+    action = Action.UPDATE if found.changes else Action.NOTHING
+    return Step("template", found.name, action, found.found.id, found.changes, template=found)
 
 
 def version_family(version: Version) -> str:

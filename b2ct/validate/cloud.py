@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from b2ct.core.errors import B2ctError
 from b2ct.opennebula.endpoint import DEFAULT_URL, SYSTEM, Endpoint, checked_url
 from b2ct.validate.answer import Asked
-from b2ct.validate.tunnel import Opener, forwarded
+from b2ct.validate.ssh.tunnel import Opener, forwarded
 
 if TYPE_CHECKING:
     from b2ct.opennebula.client import Client

@@ -20,7 +20,7 @@ import yaml
 
 from b2ct.opennebula.client import Client
 from b2ct.opennebula.endpoint import Endpoint
-from b2ct.opennebula.objects import Vm
+from b2ct.opennebula.objects.vm import Vm
 from b2ct.opennebula.states import VmState
 from b2ct.opennebula.text import Attributes
 from b2ct.site.model import Site

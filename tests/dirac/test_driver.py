@@ -16,7 +16,7 @@ from requests.exceptions import ConnectTimeout
 from b2ct.core.errors import B2ctError
 from b2ct.dirac.driver import CloudError, OpenNebulaNodeDriver
 from b2ct.opennebula.faults import UncertainError
-from b2ct.opennebula.objects import Vm
+from b2ct.opennebula.objects.vm import Vm
 from b2ct.opennebula.text import Attributes
 from tests.dirac import ground
 from tests.dirac.test_userdata import pilots

@@ -14,7 +14,7 @@ from b2ct.dirac.capacity import Capacity
 from b2ct.dirac.resources import Place, Queue
 from b2ct.dirac.survey import queues
 from b2ct.opennebula import states
-from b2ct.opennebula.objects import Vm
+from b2ct.opennebula.objects.vm import Vm
 from b2ct.opennebula.states import VmState
 from b2ct.opennebula.text import Attributes
 from b2ct.site.workers import Worker

@@ -13,11 +13,14 @@ from b2ct.context import own
 from b2ct.context.worker import choose, for_worker
 from b2ct.image import manifest
 from b2ct.image.verify import NOBODY
-from b2ct.opennebula import content, register
+from b2ct.opennebula import content
 from b2ct.opennebula.content import Content
 from b2ct.opennebula.delivery import Source
 from b2ct.opennebula.images import Choice
-from b2ct.opennebula.register import Listener, Outcome, Request
+from b2ct.opennebula.register.outcome import Outcome
+from b2ct.opennebula.register.progress import Listener
+from b2ct.opennebula.register.request import Request
+from b2ct.opennebula.register.run import run
 from b2ct.opennebula.text import Attributes
 from b2ct.opennebula.vmtemplates import WorkerAbout
 from b2ct.site.model import Site
@@ -83,7 +86,7 @@ class Shop:
         return Request(**values)
 
     def put(self, request: Request, listener: Listener | None = None) -> Outcome:
-        return register.run(self.ground.client(), request, listener)
+        return run(self.ground.client(), request, listener)
 
     def with_worker(self, **changes: Any) -> Shop:
         """The same with a worker that somebody has changed in site.yaml."""

@@ -17,7 +17,7 @@ from b2ct.opennebula.client import Client
 from b2ct.opennebula.endpoint import Endpoint
 from b2ct.opennebula.faults import DuplicateError, OneError, QuotaError
 from b2ct.opennebula.kind import ALL
-from b2ct.opennebula.objects import VirtualNetwork
+from b2ct.opennebula.objects.network import VirtualNetwork
 from b2ct.opennebula.steps import Action
 from b2ct.opennebula.text import Attributes
 from b2ct.opennebula.waiting import wait_image, wait_network

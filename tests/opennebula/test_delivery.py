@@ -11,7 +11,7 @@ from b2ct.core.errors import B2ctError
 from b2ct.opennebula import delivery
 from b2ct.opennebula.delivery import Source, There, Upload
 from b2ct.opennebula.endpoint import Endpoint
-from b2ct.opennebula.objects import Datastore
+from b2ct.opennebula.objects.storage import Datastore
 from b2ct.opennebula.states import DatastoreType
 from b2ct.opennebula.text import Attributes
 from tests.context.sites import KEY, described, site

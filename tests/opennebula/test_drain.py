@@ -10,7 +10,8 @@ import pytest
 from b2ct.core.errors import B2ctError
 from b2ct.opennebula import drain
 from b2ct.opennebula.drain import Move, Stay
-from b2ct.opennebula.objects import Host, Vm
+from b2ct.opennebula.objects.host import Host
+from b2ct.opennebula.objects.vm import Vm
 from b2ct.opennebula.states import HostState, VmState
 from tests.oned import OnedDouble, bulk
 

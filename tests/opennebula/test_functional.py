@@ -11,7 +11,7 @@ import pytest
 
 from b2ct.core.errors import B2ctError
 from b2ct.opennebula import content as contents
-from b2ct.opennebula import instantiate, register, rollback, vmtemplates
+from b2ct.opennebula import instantiate, rollback, vmtemplates
 from b2ct.opennebula.acl import AclRule
 from b2ct.opennebula.client import Client
 from b2ct.opennebula.endpoint import Endpoint
@@ -34,8 +34,10 @@ from b2ct.opennebula.faults import (
 from b2ct.opennebula.images import Choice
 from b2ct.opennebula.instantiate import Wish
 from b2ct.opennebula.kind import ALL, MINE
-from b2ct.opennebula.objects import Template, Vm
+from b2ct.opennebula.objects.vm import Template, Vm
 from b2ct.opennebula.quotas import Limit
+from b2ct.opennebula.register.plan import plan
+from b2ct.opennebula.register.survey import survey
 from b2ct.opennebula.settle import Settled, settle
 from b2ct.opennebula.states import HostStatus, ImageState
 from b2ct.opennebula.text import Attributes
@@ -280,16 +282,14 @@ class TestEverywhere:
 
             shop.put(shop.request(second, Choice.NEW_VERSION))
             assert images_of(started(shop)) == [f"{shop.base}.v2"]
-            family = register.survey(ground.one).family(shop.base)
+            family = survey(ground.one).family(shop.base)
             assert [(v.number, v.current) for v in family.versions] == [(1, False), (2, True)]
             rollback.apply(ground.one, rollback.plan(family, None))
             assert images_of(started(shop)) == [shop.base]
             # VMs that ran stayed what they were, and a third run finds nothing to do.
             assert images_of(ground.one.vms.get(old.id)) == [shop.base]
-            plan = register.plan(
-                shop.request(first), register.survey(ground.one), shop.ground.where
-            )
-            assert plan.nothing
+            again = plan(shop.request(first), survey(ground.one), shop.ground.where)
+            assert again.nothing
 
     def test_files_for_those_who_register_by_hand(self, ground: Ground, tmp_path: Path) -> None:
         """The server takes what `template render` writes, and b2ct what was registered so."""

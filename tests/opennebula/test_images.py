@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from b2ct.core.errors import B2ctError
 from b2ct.opennebula import images, labels, text
 from b2ct.opennebula.images import Choice, Decision, OtherContentError, decide, family
-from b2ct.opennebula.objects import Image, Template
+from b2ct.opennebula.objects.storage import Image
+from b2ct.opennebula.objects.vm import Template
 from b2ct.opennebula.states import ImageState, ImageType
 from b2ct.opennebula.text import Attributes
 

@@ -14,7 +14,9 @@ from b2ct.opennebula.client import Client
 from b2ct.opennebula.delivery import Source
 from b2ct.opennebula.faults import StuckError, UncertainError, UnknownNameError, VmFailedError
 from b2ct.opennebula.instantiate import Started, Wish
-from b2ct.opennebula.objects import Datastore, Host, Vm
+from b2ct.opennebula.objects.host import Host
+from b2ct.opennebula.objects.storage import Datastore
+from b2ct.opennebula.objects.vm import Vm
 from b2ct.opennebula.states import DatastoreType, HostState, VmState
 from b2ct.opennebula.text import Attributes
 from tests.oned import OnedDouble

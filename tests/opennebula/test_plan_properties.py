@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from b2ct.opennebula import ownership
 from b2ct.opennebula.client import Client
 from b2ct.opennebula.kind import Kind
-from b2ct.opennebula.objects import Named
+from b2ct.opennebula.objects.base import Named
 from b2ct.opennebula.plan import Options
 from b2ct.opennebula.text import Attributes
 from tests.oned import OnedDouble
@@ -129,6 +129,13 @@ def _kinds(one: Client) -> dict[str, tuple[Named, ...]]:
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@example(  # a cluster that only a datastore of ours is in: both go
+    state=[
+        There("datastore", "t-more", "ours", False, "t-cluster", ()),
+        There("cluster", "t-cluster", "ours", False, "default", ()),
+    ],
+    prune=True, adopt=False, clustered=False, nothing=True,
+)  # fmt: skip
 @given(STATES, st.booleans(), st.booleans(), st.booleans(), st.booleans())
 def test_apply_leads_to_what_is_wanted_and_takes_nothing_from_others(
     state: list[There], prune: bool, adopt: bool, clustered: bool, nothing: bool

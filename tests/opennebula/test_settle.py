@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from b2ct.opennebula.faults import DuplicateError, InUseError, MissingError, UncertainError
-from b2ct.opennebula.objects import Named
+from b2ct.opennebula.objects.base import Named
 from b2ct.opennebula.settle import Settled, settle
 
 

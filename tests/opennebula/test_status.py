@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 from b2ct.opennebula import status
-from b2ct.opennebula.objects import Datastore, Host, Image, VirtualNetwork, Vm
+from b2ct.opennebula.objects.host import Host
+from b2ct.opennebula.objects.network import VirtualNetwork
+from b2ct.opennebula.objects.storage import Datastore, Image
+from b2ct.opennebula.objects.vm import Vm
 from b2ct.opennebula.states import (
     LCM_UNKNOWN,
     DatastoreType,

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from b2ct.context import for_worker, opennebula
 from b2ct.core.errors import B2ctError
 from b2ct.opennebula import labels, text, vmtemplates
-from b2ct.opennebula.objects import Template, VirtualNetwork
+from b2ct.opennebula.objects.network import VirtualNetwork
+from b2ct.opennebula.objects.vm import Template
 from b2ct.opennebula.states import NetState
 from b2ct.opennebula.text import Attributes
 from b2ct.opennebula.vmtemplates import ImageAbout, WorkerAbout

@@ -19,7 +19,6 @@ from tests.kickstart.concerns.network import (
     free_port,
     make_host_key,
     make_privilege_separation_folder,
-    stop,
     wait_for,
 )
 
@@ -72,10 +71,10 @@ class Machine:
     def stop(self) -> None:
         """Also cuts the connections."""
         if self.process is not None:
-            self.process.send_signal(signal.SIGSTOP)  # so that none is taken meanwhile
+            self.process.send_signal(signal.SIGSTOP)  # so that none is taken meanwhile,
             self.drop()
-            self.process.send_signal(signal.SIGCONT)
-            stop(self.process)
+            self.process.kill()  # and none after: awake again, it would take who comes back
+            self.process.wait()
             self.process = None
 
 

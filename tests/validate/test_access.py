@@ -9,7 +9,7 @@ from b2ct.site.load import load_text
 from b2ct.site.model import Node, Site
 from b2ct.validate.access import Access, Ways
 from b2ct.validate.answer import UnreachableError
-from b2ct.validate.ssh import Target
+from b2ct.validate.ssh.target import Target
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGZ0J0mVXPzGhyBP4hhoMNyTQFHOkAWqAGhjX/W9aXdF"
 SITE = f"""

@@ -19,7 +19,7 @@ from tests.validate.made_up import whole_check
 from tests.validate.sshds import Ground, ground, needs_sshd
 
 if TYPE_CHECKING:
-    from b2ct.validate.ssh import SshNode
+    from b2ct.validate.ssh.node import SshNode
 
 pytestmark = [
     needs_sshd,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from b2ct.core.errors import B2ctError, VerdictError
-from b2ct.image.sshkey import OneTimeKey
+from b2ct.core.sshkey import OneTimeKey
 
 if TYPE_CHECKING:
     import paramiko

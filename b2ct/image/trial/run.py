@@ -15,10 +15,10 @@ from pathlib import Path
 from b2ct.context.model import VmContext
 from b2ct.core.errors import B2ctError, VerdictError
 from b2ct.core.files import explain
+from b2ct.core.sshkey import OneTimeKey
 from b2ct.firmware.accel import kvm_works
 from b2ct.firmware.qemu import Firmware, find_qemu, private_ovmf
 from b2ct.image.disk.info import virtual_size
-from b2ct.image.sshkey import OneTimeKey
 from b2ct.image.trial import checks, login, told
 from b2ct.image.trial.agent import answers
 from b2ct.image.trial.checks import Finding, Trial

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from b2ct.core.errors import B2ctError
-from b2ct.opennebula.objects import Vm
+from b2ct.opennebula.objects.vm import Vm
 from b2ct.site.crosscheck.cloud import OWN_USERS
 from b2ct.site.model import Site
 

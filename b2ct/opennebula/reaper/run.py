@@ -18,7 +18,8 @@ from b2ct.opennebula.faults import (
     UnreachableError,
     WrongStateError,
 )
-from b2ct.opennebula.objects import Host, Reading, Vm
+from b2ct.opennebula.objects.host import Host
+from b2ct.opennebula.objects.vm import Reading, Vm
 from b2ct.opennebula.reaper.journal import Journal
 from b2ct.opennebula.reaper.rules import HINT, Rules, Scope
 from b2ct.opennebula.reaper.verdict import (

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
-from b2ct.opennebula.objects import Reading, Vm
+from b2ct.opennebula.objects.vm import Reading, Vm
 from b2ct.opennebula.reaper.rules import Rules, Scope
 from b2ct.opennebula.states import VmState
 

@@ -6,11 +6,11 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from ipaddress import IPv4Address, ip_address
 from typing import TYPE_CHECKING
 
 from b2ct.core.errors import B2ctError
+from b2ct.core.sshkey import OneTimeKey
 from b2ct.validate import expect
 
 if TYPE_CHECKING:
@@ -28,22 +28,6 @@ _QUIET = logging.getLogger(__name__)
 _QUIET.addHandler(logging.NullHandler())
 _QUIET.propagate = False
 Connect = Callable[[str, int], "paramiko.Channel"]
-
-
-class OneTimeKey:
-    """A key pair for one run; it exists in memory only."""
-
-    @cached_property
-    def key(self) -> paramiko.PKey:
-        """The pair."""
-        import paramiko
-
-        return paramiko.ECDSAKey.generate()
-
-    @property
-    def public(self) -> str:
-        """A line of authorized_keys."""
-        return f"{self.key.get_name()} {self.key.get_base64()} b2ct-validate"
 
 
 @dataclass(frozen=True)

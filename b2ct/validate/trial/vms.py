@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from b2ct.core.errors import B2ctError
+from b2ct.core.sshkey import OneTimeKey
 from b2ct.dirac import instance
 from b2ct.opennebula import instantiate, waiting
 from b2ct.opennebula.faults import MissingError, StuckError, VmFailedError
 from b2ct.opennebula.text import Attributes
 from b2ct.validate.check import not_applicable
 from b2ct.validate.trial import door, inside
-from b2ct.validate.trial.door import OneTimeKey
 from b2ct.validate.trial.stages import Stage, Trial
 
 if TYPE_CHECKING:
     from b2ct.opennebula.client import Client
-    from b2ct.opennebula.objects import Template, Vm
+    from b2ct.opennebula.objects.vm import Template, Vm
     from b2ct.site.model import Site
     from b2ct.validate.given import Hosts, Options
 
@@ -37,7 +37,7 @@ def run(one: Client, site: Site, hosts: Hosts, options: Options) -> tuple[Trial,
     trials = [Trial(worker, f"{PREFIX}{worker}-{number}") for worker in site.described_workers]
     if not any(host.usable for host in one.hosts.all()):
         not_applicable("no hypervisor takes VMs: see hosts-are-monitored")
-    key, begun = OneTimeKey(), time.monotonic()
+    key, begun = OneTimeKey("b2ct-validate"), time.monotonic()
     around = _Around(one, site, hosts, key, begun + options.vm_seconds, options.vm_seconds)
     try:
         for trial, vm in [(trial, _start(one, trial, key)) for trial in trials]:

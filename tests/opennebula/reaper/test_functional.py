@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from b2ct.opennebula.faults import OneError
-from b2ct.opennebula.objects import Vm
+from b2ct.opennebula.objects.vm import Vm
 from b2ct.opennebula.reaper.rules import Rules
 from b2ct.opennebula.reaper.run import Reaper, find_scope
 from b2ct.opennebula.states import VmState

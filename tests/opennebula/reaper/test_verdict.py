@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from b2ct.opennebula.objects import Reading, Vm
+from b2ct.opennebula.objects.vm import Reading, Vm
 from b2ct.opennebula.reaper.rules import Rules, Scope
 from b2ct.opennebula.reaper.verdict import Evidence, Reason, Verdict, one_line, verdict
 from b2ct.opennebula.states import _LCM, LCM_RUNNING, LCM_UNKNOWN, VmState

@@ -1,4 +1,4 @@
-"""An SSH key for one build or one trial; it is never written outside a private folder."""
+"""An SSH key for one build, trial or run; it is never written outside a private folder."""
 
 from __future__ import annotations
 

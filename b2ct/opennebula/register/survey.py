@@ -1,0 +1,42 @@
+"""What there is on the server before anything is registered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from b2ct.opennebula import images
+from b2ct.opennebula.images import Family
+from b2ct.opennebula.kind import ALL
+from b2ct.opennebula.objects.account import User
+from b2ct.opennebula.objects.network import VirtualNetwork
+from b2ct.opennebula.objects.storage import Datastore, Image
+from b2ct.opennebula.objects.vm import Template
+
+if TYPE_CHECKING:
+    from b2ct.opennebula.client import Client
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What there is: five calls, however many objects."""
+
+    me: User
+    images: tuple[Image, ...]
+    """The caller's."""
+    templates: tuple[Template, ...]
+    datastores: tuple[Datastore, ...]
+    networks: tuple[VirtualNetwork, ...]
+
+    def family(self, name: str) -> Family:
+        """The versions of a name."""
+        return images.family(name, self.images, self.templates)
+
+
+def survey(one: Client) -> Survey:
+    """Look what there is."""
+    me = one.me
+    return Survey(
+        me, one.images.all(me.id), one.templates.all(ALL), one.datastores.all(),
+        one.networks.all(ALL),
+    )  # fmt: skip
