@@ -21,7 +21,11 @@ VERBS: Verbs = {
     "usb": ("usb", "usb", "Make, write, prove and restore USB keys."),
     "image": ("image", "image", "Build, prove and try worker images."),
     "boot": ("boot", "boot", "Boot an image in QEMU and prove which kickstart it finds."),
-    "practice": ("practice", "practice", "Build a small practice installer ISO from this host."),
+    "practice": (
+        "practice",
+        "practice",
+        "Build a practice installer, packages, or a whole practice site.",
+    ),
     "context": ("context", "context", "Show what the VMs of a site are told when they start."),
     "register-image": (
         "register_image",
@@ -46,15 +50,19 @@ VERBS: Verbs = {
 @click.group(cls=LazyGroup, verbs=VERBS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="b2ct")
 def b2ct() -> None:
-    """From one site.yaml to installer media for an OpenNebula site.
+    """From one site.yaml to a working OpenNebula cloud that DIRAC fills with jobs.
 
     \b
     Examples:
       b2ct init                                   start a site.yaml
       b2ct check                                  find every mistake in it
       b2ct iso --role hypervisor -o hv.iso        make an installer that needs no one beside it
-      b2ct usb image -o key.img                   or a USB key for the whole site
       b2ct boot hv.iso --all                      prove that it boots, before you drive there
+      b2ct image build el9-worker                 what the VMs are made from
+      b2ct plan                                   what `b2ct apply` would do to the cloud
+      b2ct register-image el9-worker.qcow2        so that VMs can start
+      b2ct dirac config                           what the DIRAC server needs
+      b2ct validate                               is the site in order? what mends it?
 
     Exit codes: 0 done; 1 it ran and the verdict is no; 2 refused, nothing was written;
     130 interrupted.
