@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 import socket
+import time
 from pathlib import Path
 
 from b2ct.core.errors import B2ctError
 
 _PROMPT = b"(qemu) "
+_GRACE = 2.0
+"""Seconds for QEMU to begin to listen."""
 _FORWARD = re.compile(r"TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+\S+\s+(\d+)")
 
 
@@ -24,12 +27,24 @@ def say(path: Path, word: str, *, timeout: float = 20.0) -> str:
     try:
         with socket.socket(socket.AF_UNIX) as monitor:
             monitor.settimeout(timeout)
-            monitor.connect(str(path))
+            _connect(monitor, path)
             _read(monitor)
             monitor.sendall(word.encode() + b"\n")
             return _read(monitor)
     except OSError as err:
         raise B2ctError(f"QEMU's monitor does not answer: {err}") from err
+
+
+def _connect(monitor: socket.socket, path: Path) -> None:
+    """QEMU makes the socket's file a moment before it listens."""
+    end = time.monotonic() + _GRACE
+    while True:
+        try:
+            return monitor.connect(str(path))
+        except ConnectionRefusedError:
+            if time.monotonic() > end:
+                raise
+        time.sleep(0.02)
 
 
 def forwarded_port(path: Path, guest_port: int) -> int:
