@@ -18,6 +18,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a test after the argument where its value is binary.
+
+    gzip writes the second into its bytes: two workers of pytest-xdist that collect a second apart
+    would have two names for one test, and pytest-xdist refuses to run.
+    """
+    return argname if isinstance(val, bytes) and not val.isascii() else None
+
+
 @pytest.fixture(scope="session")
 def practice_iso(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """The practice ISO of a layout (`el6`, `el7`, `el9`, `el10`); treat it as read-only.

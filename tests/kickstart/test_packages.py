@@ -153,7 +153,6 @@ OUTSIDE = b"""<?xml version="1.0"?>
         (b"not gzip at all", "is damaged"),
         (b"", "is damaged"),
     ],
-    # Of its own, since gzip writes the time into the bytes.
     ids=["bomb", "outside", "cut-xml", "deep", "cut-gzip", "no-gzip", "empty"],
 )
 def test_hostile_and_damaged_metadata_gets_one_line(
