@@ -61,9 +61,9 @@ def up(
 
     It stays until `down`; with `keeper`, a process's number, at most until that process ends.
     What was made is gone again when this fails or is interrupted. Raises B2ctError where one of
-    that name runs, where we are not root, or where a part does not start.
+    that name runs, where we may make no namespaces, or where a part does not start.
     """
-    state.need_root()
+    state.need_namespaces()
     base = root.get(note)
     with state.locked():
         if state.leader(name) is not None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from b2ct.core.errors import B2ctError
+from b2ct.core.run import run
 
 FOLDER = Path("/run/b2ct/practice")
 """Only root writes there; it is empty after a restart of the computer, as sites are gone."""
@@ -21,6 +22,23 @@ def need_root() -> None:
             "a practice site needs root: it makes network devices, mounts and control groups",
             hint="run it as root: sudo b2ct practice site",
         )
+
+
+def need_namespaces() -> None:
+    """Raise B2ctError where not even root may make nodes, as in most containers."""
+    need_root()
+    kinds = ("--mount", "--pid", "--uts", "--ipc", "--net", "--cgroup", "--fork")
+    hint = (
+        "even root may make no nodes here, as in most containers: take the computer itself or a "
+        "virtual machine, or a container with all rights (docker run --privileged)"
+    )
+    run(["unshare", *kinds, "true"], hint=hint)
+    group = control_group(f"try-{os.getpid()}")
+    try:
+        group.mkdir()
+        group.rmdir()
+    except OSError as error:
+        raise B2ctError(f"cannot make {group}: {error.strerror}", hint=hint) from error
 
 
 def folder(name: str) -> Path:

@@ -16,8 +16,9 @@ from b2ct.validate.practice.site import Practice
 from b2ct.validate.results import Outcome, Report
 from tests.validate.faults.fault import Round, found
 from tests.validate.faults.table import ROUNDS
+from tests.validate.practice.rights import needs_namespaces
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a practice site needs root")
+pytestmark = needs_namespaces
 
 
 @pytest.fixture(scope="module")

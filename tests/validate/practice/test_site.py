@@ -16,8 +16,7 @@ from b2ct.core.errors import B2ctError
 from b2ct.validate.practice import inside, root, state
 from b2ct.validate.practice import site as practice
 from b2ct.validate.practice.site import Practice
-
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="a practice site needs root")
+from tests.validate.practice.rights import needs_namespaces
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +54,7 @@ def _wait(reached: Callable[[], object], seconds: float) -> None:
         time.sleep(0.05)
 
 
-@needs_root
+@needs_namespaces
 def test_services_run_under_systemd(site: Practice) -> None:
     units = "sshd firewalld chronyd squid mariadb httpd opennebula"
     assert _on(site, "one", f"systemctl is-active {units}").split() == ["active"] * 7
@@ -64,7 +63,7 @@ def test_services_run_under_systemd(site: Practice) -> None:
     assert _on(site, "hv1", "cat /proc/1/comm") == "systemd"
 
 
-@needs_root
+@needs_namespaces
 def test_a_node_changes_neither_clock_nor_kernel(site: Practice) -> None:
     before = Path("/proc/sys/kernel/panic").read_text()
     assert inside.on(site.name, "hv1", "echo 77 > /proc/sys/kernel/panic", check=False).code != 0
@@ -74,7 +73,7 @@ def test_a_node_changes_neither_clock_nor_kernel(site: Practice) -> None:
     assert not bounds & (1 << 25 | 1 << 16)
 
 
-@needs_root
+@needs_namespaces
 def test_a_nodes_control_groups_are_its_own(site: Practice) -> None:
     assert _on(site, "one", "cat /proc/1/cgroup | grep ^0:") == "0::/init.scope"
     group = state.control_group(site.name)
@@ -82,7 +81,7 @@ def test_a_nodes_control_groups_are_its_own(site: Practice) -> None:
     assert (group / "hv1/system.slice/libvirtd.service").is_dir()
 
 
-@needs_root
+@needs_namespaces
 def test_the_administrator_logs_in_with_the_key(site: Practice) -> None:
     argv = [
         *("ssh", "-F", "/dev/null", "-i", str(site.key), "-o", "StrictHostKeyChecking=yes"),
@@ -93,7 +92,7 @@ def test_the_administrator_logs_in_with_the_key(site: Practice) -> None:
     assert (done.returncode, done.stdout) == (0, "hv1.practice.example.org\n"), done.stderr
 
 
-@needs_root
+@needs_namespaces
 def test_the_kickstarts_first_boot_made_what_it_makes(site: Practice) -> None:
     assert "all " in _on(site, "one", "tail -n 2 /var/log/b2ct/firstboot.log")
     assert _on(site, "one", "cat /var/lib/b2ct/register.state") == "hv1 registered"
@@ -102,14 +101,14 @@ def test_the_kickstarts_first_boot_made_what_it_makes(site: Practice) -> None:
     assert _on(site, "one", ssh) == "oneadmin"
 
 
-@needs_root
+@needs_namespaces
 def test_one_of_the_same_name_is_refused(site: Practice) -> None:
     with pytest.raises(B2ctError, match="runs already"):
         practice.up(site.name, hypervisors=1)
     assert state.leader(site.name) is not None
 
 
-@needs_root
+@needs_namespaces
 def test_an_unknown_node_is_refused(site: Practice) -> None:
     with pytest.raises(B2ctError, match="has no node nowhere"):
         inside.on(site.name, "nowhere", "true")
@@ -121,7 +120,7 @@ _UP = (
 )
 
 
-@needs_root
+@needs_namespaces
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_a_start_that_is_ended_leaves_nothing(how: signal.Signals) -> None:
     name = f"ended-{os.getpid()}-{how.value}"
@@ -141,7 +140,7 @@ def test_a_start_that_is_ended_leaves_nothing(how: signal.Signals) -> None:
         practice.down(name)
 
 
-@needs_root
+@needs_namespaces
 @pytest.mark.parametrize("what", ["leader", "supervisor"])
 def test_a_site_whose_processes_are_killed_leaves_nothing(what: str) -> None:
     name = f"killed-{os.getpid()}-{what}"
@@ -167,6 +166,6 @@ def test_somebody_who_is_not_root_is_told(monkeypatch: pytest.MonkeyPatch) -> No
         assert "sudo" in refused.value.hint
 
 
-@needs_root
+@needs_namespaces
 def test_there_may_be_nothing_to_remove() -> None:
     assert not practice.down(f"none-{os.getpid()}")
