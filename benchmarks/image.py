@@ -1,22 +1,29 @@
-"""How fast does a definition become an image? Ours from nothing and after a change, against Packer.
+"""How fast does a definition become an image? Ours from nothing and after a change, against others.
 
     .venv/bin/python benchmarks/image.py DEFINITION.yaml [--base CLOUD.qcow2] [--scratch /dev/shm/x]
 
 Ours: everything with an empty cache; then a change of one file, with the layers that the first run
-has left. Packer (with --base): the same definition in a VM started from a cloud image, which is the
-head start of a whole installed system. All read the same mirror; the
-definition's repositories must be reachable from the VM as well, which file: URLs are not.
+has left. With --base, the same definition on top of a cloud image, which is the head start of a
+whole installed system: Packer starts it as a VM, virt-customize (libguestfs) works in its file
+system from an appliance of its own; --peer chooses. All run the same scripts and read the same
+mirror; the definition's repositories must be reachable from a VM as well, which file: URLs are not.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from b2ct.image import provision
+from b2ct.image.definitions import load
+from b2ct.image.disk.qcow2 import to_qcow2
+from b2ct.image.rootfs import configure, keys
 
 
 def main() -> None:
@@ -25,7 +32,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("definition", type=Path)
-    parser.add_argument("--base", type=Path, help="cloud image that Packer starts from")
+    parser.add_argument("--base", type=Path, help="cloud image that the peers start from")
+    parser.add_argument("--peer", action="append", choices=PEERS, help="with --base; default: all")
     parser.add_argument("--scratch", type=Path, help="as of `b2ct image build`")
     parser.add_argument("--rounds", type=int, default=1)
     options = parser.parse_args()
@@ -43,7 +51,10 @@ def main() -> None:
 
 FULL = "b2ct, from nothing"
 CHANGED = "b2ct, another configuration"
-PACKER = "packer, from a cloud image"
+PEERS = {
+    "packer": "packer, from a cloud image",
+    "virt-customize": "virt-customize, of a cloud image",
+}
 
 
 def _round(options: argparse.Namespace, folder: Path) -> list[tuple[str, tuple[float, int]]]:
@@ -58,9 +69,13 @@ def _round(options: argparse.Namespace, folder: Path) -> list[tuple[str, tuple[f
         (FULL, _build(folder, definition, *scratch)),
         (CHANGED, _build(folder, changed, *scratch)),
     ]
-    if options.base:
-        words = ("--engine", "packer", "--base", options.base.absolute())
-        found.append((PACKER, _build(folder, definition, *words)))
+    for peer in (options.peer or PEERS) if options.base else ():
+        base = options.base.absolute()
+        if peer == "packer":
+            figure = _build(folder, definition, "--engine", "packer", "--base", base)
+        else:
+            figure = _virt_customize(folder, definition, base)
+        found.append((PEERS[peer], figure))
     return found
 
 
@@ -71,6 +86,26 @@ def _build(folder: Path, definition: Path, *words: str | Path) -> tuple[float, i
     env = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
     begun = time.perf_counter()
     subprocess.run([str(word) for word in [*argv, *words]], check=True, env=env)
+    return time.perf_counter() - begun, image.stat().st_size
+
+
+def _virt_customize(folder: Path, definition: Path, base: Path) -> tuple[float, int]:
+    """Seconds and bytes of an image; what both ways need, the bundle of scripts, is made before."""
+    loaded = load(str(definition)).definition
+    known = keys.of(loaded, folder / "cache")
+    packages = provision.packages(loaded, known)
+    provision.bundle(configure.wanted(loaded, known), folder / "bundle.tar", packages=packages)
+    disk, image = folder / "disk.qcow2", folder / "customized.qcow2"
+    begun = time.perf_counter()
+    shutil.copyfile(base, disk)
+    argv: list[str | Path] = [
+        *("virt-customize", "--format", "qcow2", "-a", disk, "--smp", "2", "--memsize", "2048"),
+        *("--upload", f"{folder / 'bundle.tar'}:/var/tmp/b2ct.tar"),
+        *("--run-command", "mkdir /var/tmp/b2ct && tar -xf /var/tmp/b2ct.tar -C /var/tmp/b2ct"),
+        *("--run-command", "rm /var/tmp/b2ct.tar; sh /var/tmp/b2ct/provision.sh"),
+    ]
+    subprocess.run(argv, check=True, env={**os.environ, "LIBGUESTFS_BACKEND": "direct"})
+    to_qcow2(disk, image, loaded.qcow2, source="qcow2")
     return time.perf_counter() - begun, image.stat().st_size
 
 
