@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 Failures = tuple[tuple[re.Pattern[str], str], ...]
-"""Pattern of a line -> what it means; a group in the pattern is the detail."""
+"""Pattern of a line -> what it means; the group that matched is the detail."""
 
 _CONTROL = re.compile(
     r"\x1b(?:\[[0-9;?=]*[A-Za-z]|[()][A-Za-z0-9]|[a-zA-Z0-9=>])|[\x00-\x08\x0b-\x1f\x7f]"
@@ -40,4 +40,4 @@ def told(line: str, table: Failures = FAILURES) -> Iterator[tuple[str, str]]:
     """The failures that a clean console line tells: meaning and detail (or an empty text)."""
     for pattern, meaning in table:
         if found := pattern.search(line):
-            yield meaning, found[1].strip() if pattern.groups else ""
+            yield meaning, next((group.strip() for group in found.groups() if group), "")

@@ -12,7 +12,7 @@ from pathlib import Path
 from b2ct.core import files
 from b2ct.core.errors import B2ctError
 from b2ct.image import manifest, verify
-from b2ct.image.disk.info import virtual_size
+from b2ct.image.disk.info import need_whole, virtual_size
 from b2ct.image.verify import Trust
 
 MIB = 2**20
@@ -56,8 +56,8 @@ def read(
 ) -> Content:
     """Look at an image and its papers; `advance` is told the bytes that were read.
 
-    Raises B2ctError for what is no QCOW2, VerdictError for an image that is not what its manifest
-    says, that has none (unless `unverified`), or whose signature does not count.
+    Raises B2ctError for what is no QCOW2 or a damaged one, VerdictError for an image that is not
+    what its manifest says, that has none (unless `unverified`), or whose signature does not count.
     """
     trust.check()
     length = size(image)
@@ -75,6 +75,7 @@ def read(
                 "--unverified takes an image that nobody signed",
                 hint="leave out --unverified, or what asks for a signature",
             )
+        need_whole(image)
         return Content(image, files.sha256(image, advance), length, virtual)
     verdict = verify.verify(image, trust, advance)
     verdict.enforce()

@@ -36,6 +36,14 @@ def test_damaged(tmp_path: Path) -> None:
         content.read(image, NOBODY)
 
 
+def test_a_copy_that_was_cut_and_has_no_papers(tmp_path: Path) -> None:
+    image = a_qcow2(tmp_path / "bare.qcow2", papers=False)
+    with image.open("r+b") as file:
+        file.truncate(70_000)
+    with pytest.raises(B2ctError, match="damaged, perhaps a copy that was cut"):
+        content.read(image, NOBODY, unverified=True)
+
+
 def test_a_file_that_changes_after_it_was_checked(tmp_path: Path) -> None:
     made = a_content(tmp_path / "w.qcow2")
     made.path.write_bytes(b"x")

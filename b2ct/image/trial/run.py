@@ -18,7 +18,7 @@ from b2ct.core.files import explain
 from b2ct.core.sshkey import OneTimeKey
 from b2ct.firmware.accel import kvm_works
 from b2ct.firmware.qemu import Firmware, find_qemu, private_ovmf
-from b2ct.image.disk.info import virtual_size
+from b2ct.image.disk.info import need_whole, virtual_size
 from b2ct.image.trial import checks, login, told
 from b2ct.image.trial.agent import answers
 from b2ct.image.trial.checks import Finding, Trial
@@ -63,10 +63,11 @@ class Tried:
 def run(request: Request, say: Callable[[str], None]) -> tuple[Tried, ...]:
     """Try every scenario, `jobs` at a time; `say` is told what happens.
 
-    Raises B2ctError when the image is none, or QEMU or its firmware is missing: then nothing was
-    tried.
+    Raises B2ctError when the image is none or damaged, or QEMU or its firmware is missing: then
+    nothing was tried.
     """
     size = virtual_size(request.image) + MORE
+    need_whole(request.image)
     qemu = find_qemu()
     kvm = kvm_works(qemu)
     say("with KVM" if kvm else "by emulation, for KVM does not work here: some minutes a boot")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from b2ct.core.run import Background, background, run
 from b2ct.firmware import monitor
-from b2ct.firmware.console import clean, told
+from b2ct.firmware.console import FAILURES, clean, failures, told
 from b2ct.firmware.qemu import escaped, firmware_words, needs_smm
 from b2ct.image.trial.scenario import Scenario
 
@@ -25,6 +25,16 @@ _DISKS = {
     "ide": ("ide-hd,drive=disk,bus=ide.0,bootindex=0",),
 }
 """Controller -> QEMU's devices; `ide.0` is AHCI's first port in a q35, IDE's first in a pc."""
+_FAILURES = (
+    *FAILURES,
+    *failures(
+        (
+            r"(Failed to mount \S+) as root file system|ALERT!\s+(\S+ does not exist)",
+            "the initramfs did not find the root file system",
+        ),
+        (r"(?:Entering|You are in) emergency mode", "the start ended in an emergency shell"),
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -108,7 +118,7 @@ class Running:
     def failure(self) -> str:
         """What the console tells of a failed start; empty while all is well."""
         for line in self.console():
-            for meaning, detail in told(line):
+            for meaning, detail in told(line, _FAILURES):
                 return f"{meaning}: {detail}" if detail else meaning
         return f"QEMU ended with exit code {self._process.code}" if self.off else ""
 

@@ -9,9 +9,9 @@ from b2ct.core.errors import B2ctError
 from b2ct.core.run import CommandError, background, run
 from b2ct.firmware import monitor
 from b2ct.firmware.qemu import find_qemu
-from b2ct.image.disk.info import virtual_size
+from b2ct.image.disk.info import need_whole, virtual_size
 from b2ct.image.trial.scenario import SCENARIOS
-from b2ct.image.trial.vm import Vm, overlay, started
+from b2ct.image.trial.vm import Running, Vm, overlay, started
 
 
 def vm(folder: Path, **changes: object) -> Vm:
@@ -47,6 +47,44 @@ def test_a_failed_start_is_told(tmp_path: Path) -> None:
         assert running.ended(30)
         assert running.failure() == "QEMU ended with exit code 1"
         assert "c.iso" in "\n".join(running.console())
+
+
+@pytest.mark.parametrize(
+    ("said", "failure"),
+    [
+        (
+            "Failed to mount /dev/sda3 as root file system.\r\n(initramfs) ",
+            "the initramfs did not find the root file system: Failed to mount /dev/sda3",
+        ),
+        (
+            "ALERT!  LABEL=b2ct-root does not exist.  Dropping to a shell!\r\n",
+            "the initramfs did not find the root file system: LABEL=b2ct-root does not exist",
+        ),
+        (
+            "You are in emergency mode. After logging in, type",
+            "the start ended in an emergency shell",
+        ),
+        ("Begin: Mounting root file system ... done.\r\n", ""),
+    ],
+)
+def test_a_start_that_ended_at_a_prompt(tmp_path: Path, said: str, failure: str) -> None:
+    with background(["printf", "%s", said], log=tmp_path / "console.log") as process:
+        assert process.ended(10)
+        told = Running(vm(tmp_path), process).failure()
+    assert told == (failure or "QEMU ended with exit code 0")
+
+
+@pytest.mark.parametrize("kept", [70_000, 300_000])
+def test_a_copy_that_was_cut(tmp_path: Path, kept: int) -> None:
+    image = tmp_path / "image.qcow2"
+    run(["qemu-img", "create", "-q", "-f", "qcow2", image, "10M"])
+    run(["qemu-io", "-f", "qcow2", "-c", "write -P 7 0 2M", image])
+    need_whole(image)
+    with image.open("r+b") as file:
+        file.truncate(kept)
+    with pytest.raises(B2ctError, match="damaged, perhaps a copy that was cut") as caught:
+        need_whole(image)
+    assert "copy it again" in caught.value.hint
 
 
 def test_an_overlay_leaves_the_image_alone(tmp_path: Path) -> None:
