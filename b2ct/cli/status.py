@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from b2ct.cli import one
+from b2ct.core.console import redrawn
 from b2ct.core.errors import EXIT_VERDICT, B2ctError
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _watch(client: Client, interval: float, *, as_json: bool) -> int:
 @contextmanager
 def _screen(*, as_json: bool) -> Iterator[Callable[[str], None]]:
     """Something that shows a text in place of the one before; where nobody watches, after it."""
-    if as_json or not sys.stdout.isatty():
+    if as_json or not redrawn(sys.stdout):
         yield lambda text: click.echo(text if as_json else f"{text}\n")
         return
     from rich.console import Console

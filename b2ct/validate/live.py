@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from b2ct.core.console import note
+from b2ct.core.console import note, redrawn
 from b2ct.validate.results import Outcome, Result
 from b2ct.validate.runner import Listener, Silent
 
@@ -157,7 +157,7 @@ def listener(*, quiet: bool = False, console: Console | None = None) -> Iterator
     if quiet:
         yield Silent()
         return
-    if console is None and not sys.stderr.isatty():
+    if console is None and not redrawn(sys.stderr):
         yield Lines()
         return
     from rich.console import Console as RichConsole

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -70,15 +71,19 @@ def test_watching_ends_cleanly(frontend: OnedDouble, tmp_path: Path) -> None:
     assert (child.returncode, err) == (0, "")
 
 
-def test_watching_on_a_terminal_is_redrawn(frontend: OnedDouble, tmp_path: Path) -> None:
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
+def test_watching_on_a_terminal_is_redrawn(frontend: OnedDouble, tmp_path: Path, term: str) -> None:
+    """Where the terminal can; what it cannot redraw follows what was there."""
     _running_vm(frontend)
     child = pexpect.spawn(
         sys.executable, ["-m", "b2ct", "status", "--watch", "--interval", "0.1"],
         cwd=str(tmp_path), encoding="utf-8", timeout=60, dimensions=(40, 100),
+        env={**os.environ, "TERM": term},
     )  # fmt: skip
     child.expect("1 RUNNING")
     frontend.cloud.hosts[0].fail("gone")
     child.expect("ERROR: gone")
+    assert ("\x1b[" in child.before) == (term == "xterm")
     child.sendintr()
     child.expect(pexpect.EOF)
     child.close()

@@ -79,7 +79,10 @@ def test_in_a_log_there_is_a_line_a_node() -> None:
     ]  # fmt: skip
 
 
-def test_the_view_fits_where_it_goes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_view_fits_where_it_goes(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
     with listener(quiet=True) as quiet:
         assert type(quiet) is Silent
     with listener() as lines:

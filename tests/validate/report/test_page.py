@@ -72,7 +72,9 @@ def requests(browser: Browser) -> set[str]:
         row["params"]["request"]["url"]
         for row in messages
         if row["method"] == "Network.requestWillBeSent"
-        and not row["params"]["request"]["url"].startswith("chrome:")  # its own first tab
+        and not row["params"]["request"]["url"].startswith(
+            ("chrome:", "chrome-untrusted:")
+        )  # its own first tab
     }
 
 
