@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from b2ct.core import namespaces
 from b2ct.core.errors import B2ctError
 from b2ct.core.hosttools import this_host
 from b2ct.core.run import Completed, find_tool, run
@@ -145,11 +146,7 @@ def refusal(host: Host, done: Completed) -> B2ctError:
     said = (done.stderr or done.stdout).strip().splitlines()
     why = said[-1].removeprefix("unshare: ") if said else f"exit code {done.code}"
     if host.uid == 0:
-        return B2ctError(
-            f"root may make no namespaces here: {why}",
-            hint="in a container, start it with --privileged, or with --cap-add SYS_ADMIN "
-            "--security-opt seccomp=unconfined --security-opt apparmor=unconfined",
-        )
+        return B2ctError(f"root may make no namespaces here: {why}", hint=namespaces.remedy(why))
     if host.setting("kernel/apparmor_restrict_unprivileged_userns") == "1":
         return _refused(
             f"AppArmor restricts them (as Ubuntu has done since 23.10): {why}",

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from b2ct.core import namespaces
 from b2ct.core.errors import B2ctError
 from b2ct.core.run import run
 
@@ -28,17 +29,16 @@ def need_namespaces() -> None:
     """Raise B2ctError where not even root may make nodes, as in most containers."""
     need_root()
     kinds = ("--mount", "--pid", "--uts", "--ipc", "--net", "--cgroup", "--fork")
-    hint = (
-        "even root may make no nodes here, as in most containers: take the computer itself or a "
-        "virtual machine, or a container with all rights (docker run --privileged)"
-    )
-    run(["unshare", *kinds, "true"], hint=hint)
+    tried = run(["unshare", *kinds, "true"], check=False)
+    why = tried.stderr.strip() if tried.code else ""
     group = control_group(f"try-{os.getpid()}")
     try:
         group.mkdir()
         group.rmdir()
     except OSError as error:
-        raise B2ctError(f"cannot make {group}: {error.strerror}", hint=hint) from error
+        why = why or f"{group}: {error.strerror}"
+    if why:
+        raise B2ctError(f"root may make no nodes here: {why}", hint=namespaces.remedy(why))
 
 
 def folder(name: str) -> Path:

@@ -86,6 +86,11 @@ def test_each_obstacle_is_named_with_the_line_that_mends_it(
         (GOOD, "unshare: mount /proc failed: Operation not permitted", "fresh /proc"),
         (GOOD, "unshare: unshare failed: Operation not permitted", "as root"),
         (replace(GOOD, uid=0), "unshare: unshare failed: Operation not permitted", "--privileged"),
+        (
+            replace(GOOD, uid=0),
+            "unshare: cannot change root filesystem propagation: Invalid argument",
+            "mount --bind",
+        ),
     ],
 )
 def test_what_the_kernel_refuses_is_explained(host: Host, said: str, expected: str) -> None:
