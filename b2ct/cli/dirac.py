@@ -455,6 +455,11 @@ def _as_dirac(
             )
         chosen = options.load_site(site_file)
         address = _address(chosen, url)
+        if not url and chosen.site.gateway:
+            note(
+                "note: this asks OpenNebula itself. DIRAC comes through the gateway: from a "
+                f"machine that it lets in, --endpoint {_gateway(chosen, None)} asks that"
+            )
         names = templates or tuple(chosen.site.described_workers)
     if cloud_auth is not None:
         user, password = cloudauth.read(cloud_auth, ce or urlsplit(address).hostname or "")

@@ -33,9 +33,14 @@ def _valid(_ctx: click.Context, _param: click.Parameter, name: str) -> str:
     show_default=True,
     help="How many, besides the control node.",
 )
+@click.option(
+    "--dirac",
+    is_flag=True,
+    help="With a user for DIRAC; gateway and reaper run on the control node.",
+)
 @click.option("--down", is_flag=True, help="Remove the site and all that belongs to it.")
 @click.option("--json", "as_json", is_flag=True, help="Print where everything is as JSON.")
-def site(name: str, hypervisors: int, down: bool, as_json: bool) -> None:
+def site(name: str, hypervisors: int, dirac: bool, down: bool, as_json: bool) -> None:
     """Make a site of real nodes on this computer, and print the site.yaml that describes it.
 
     Each node is a Debian system of its own in namespaces, in the clothes of Enterprise Linux 9, and
@@ -51,6 +56,7 @@ def site(name: str, hypervisors: int, down: bool, as_json: bool) -> None:
     Examples:
       b2ct practice site > site.yaml
       b2ct validate --site site.yaml --identity /run/b2ct/practice/practice/admin
+      b2ct practice site --name grid --dirac --json
       b2ct practice site --down
     """
     from b2ct.validate.practice import site as practice
@@ -59,13 +65,14 @@ def site(name: str, hypervisors: int, down: bool, as_json: bool) -> None:
         if not practice.down(name):
             note(f"there was no practice site {name}")
         return
-    made = practice.up(name, hypervisors=hypervisors, note=note)
+    made = practice.up(name, hypervisors=hypervisors, dirac=dirac, note=note)
     if as_json:
         nodes = {node.name: node.address for node in made.nodes}
         paths = {
             "site": made.site_yaml,
             "key": made.key,
             "known_hosts": made.known_hosts,
+            **({"dirac_password": made.password, "gateway_ca": made.certificate} if dirac else {}),
         }
         answer = {what: str(path) for what, path in paths.items()}
         click.echo(json.dumps({**answer, "nodes": nodes, "oned_double": made.double}, indent=2))
@@ -76,6 +83,11 @@ def site(name: str, hypervisors: int, down: bool, as_json: bool) -> None:
         note("on the control node a test double answers as OpenNebula, not OpenNebula itself")
     else:
         note("nothing answers as OpenNebula: that takes a checkout of the project (tests/oned)")
+    if dirac:
+        note(
+            f"DIRAC's way in: https://{made.nodes[0].address}:2635/RPC2, as `dirac`; its password: "
+            f"{made.password}; the gateway's certificate: {made.certificate}"
+        )
     note(f"remove it with: b2ct practice site{_named(name)} --down")
 
 

@@ -9,7 +9,8 @@ from b2ct.site.model import Node, Site
 
 CONCERNS = (
     *("library", "security", "firewall", "time", "logs", "squid", "wpad", "datastores"),
-    *("opennebula-node", "trust", "opennebula-frontend", "registration", "firstboot", "finish"),
+    *("opennebula-node", "trust", "opennebula-frontend", "registration", "gateway", "reaper"),
+    *("firstboot", "finish"),
 )
 """Of these everything runs: %post, the files, the steps of the first boot."""
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 DOMAIN = "practice.example.org"
 STRATUM1_PORT = 8000
+DIRAC_FILE = "dirac-password"
+"""Beside site.yaml: the password of the user for DIRAC."""
 MIB = 2**20
 
 
@@ -56,6 +58,8 @@ class Plan:
     number: int
     """0 to 255; it is in all addresses, so that sites can stand side by side."""
     machines: tuple[Machine, ...]
+    dirac: bool = False
+    """It has a user for DIRAC, the gateway and the reaper."""
 
     @property
     def network(self) -> str:
@@ -83,7 +87,7 @@ class Plan:
         return f"http://{self.gateway}:{STRATUM1_PORT}"
 
 
-def plan(name: str, number: int, hypervisors: int) -> Plan:
+def plan(name: str, number: int, hypervisors: int, *, dirac: bool = False) -> Plan:
     """A control node `one`, and hypervisors `hv1`, `hv2`, ..."""
     control = Machine(
         "one", "control", f"10.77.{number}.10", (Cable("eth0", "service", _mac(number, 10, 0)),)
@@ -100,7 +104,7 @@ def plan(name: str, number: int, hypervisors: int) -> Plan:
         )
         for index in range(1, hypervisors + 1)
     )
-    return Plan(name, number, (control, *others))
+    return Plan(name, number, (control, *others), dirac)
 
 
 def _mac(number: int, host: int, card: int) -> str:
@@ -164,6 +168,20 @@ workers:
 admins:
   - name: Practice
     ssh_keys: [{admin_key}]
+{_dirac(site) if site.dirac else ""}"""
+
+
+def _dirac(site: Plan) -> str:
+    """Its server is this computer."""
+    return f"""
+cloud:
+  dirac: {{}}
+
+secrets:
+  dirac_password: {{file: {DIRAC_FILE}}}
+
+gateway:
+  clients: [{site.host}/32]
 """
 
 

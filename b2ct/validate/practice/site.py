@@ -17,8 +17,9 @@ import b2ct
 from b2ct.core import files
 from b2ct.core.errors import B2ctError
 from b2ct.core.run import run
-from b2ct.validate.practice import cloud, dress, inside, root, state
+from b2ct.validate.practice import cloud, dirac, dress, inside, root, state
 from b2ct.validate.practice.plan import (
+    DIRAC_FILE,
     Machine,
     Plan,
     chrony,
@@ -49,11 +50,22 @@ class Practice:
     double: bool
     """The test double of oned answers on the control node."""
 
+    @property
+    def password(self) -> Path:
+        """Of the user for DIRAC; only where there is one."""
+        return self.site_yaml.parent / DIRAC_FILE
+
+    @property
+    def certificate(self) -> Path:
+        """What the gateway's callers trust; only where there is a gateway."""
+        return self.site_yaml.parent / dirac.CERTIFICATE
+
 
 def up(
     name: str,
     *,
     hypervisors: int,
+    dirac: bool = False,
     note: Callable[[str], None] = lambda _text: None,
     keeper: int | None = None,
 ) -> Practice:
@@ -73,7 +85,7 @@ def up(
             )
         _remove(name)
         try:
-            return _start(plan(name, _free_number(), hypervisors), base, note, keeper)
+            return _start(plan(name, _free_number(), hypervisors, dirac=dirac), base, note, keeper)
         except BaseException:
             _remove(name)
             raise
@@ -132,6 +144,8 @@ def _write(site: Plan, base: Path, folder: Path) -> Practice:
     double = _double()
     from b2ct.site.load import load
 
+    if site.dirac:
+        dirac.prepare(site, folder)
     model = load(described)
     for repository in model.cvmfs.repositories:
         _publish(world / "www/cvmfs" / repository, repository)
@@ -201,6 +215,8 @@ def _dress(folder: Path, machine: Machine, site: Plan, texts: Mapping[str, str])
     for path, text in own.items():
         (tree / path).parent.mkdir(parents=True, exist_ok=True)
         files.write(tree / path, text)
+    if machine.role == "control" and site.dirac:
+        dirac.install(folder.parent.parent, tree)
     (tree / "etc/ssh").mkdir(exist_ok=True)
     for suffix, mode in (("", 0o600), (".pub", 0o644)):
         target = tree / f"etc/ssh/ssh_host_ed25519_key{suffix}"

@@ -1,0 +1,123 @@
+"""A practice site for DIRAC: gateway and reaper as their units start them, under a real systemd."""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+import time
+import xmlrpc.client
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from b2ct.validate.practice import inside
+from b2ct.validate.practice import site as practice
+from b2ct.validate.practice.site import Practice
+from tests.validate.practice.rights import needs_namespaces
+
+pytestmark = needs_namespaces
+POWEROFF, DONE = "8", "6"
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """The site, and XML-RPC as DIRAC's server and as oneadmin speak it."""
+
+    site: Practice
+
+    def on(self, command: str) -> str:
+        return inside.on(self.site.name, "one", command).stdout.strip()
+
+    def dirac(self, method: str, *arguments: Any) -> Any:
+        trusted = ssl.create_default_context(cafile=self.site.certificate)
+        url = f"https://{self.site.nodes[0].address}:2635/RPC2"
+        session = f"dirac:{self.site.password.read_text().strip()}"
+        with xmlrpc.client.ServerProxy(url, context=trusted) as server:
+            return getattr(server, method)(session, *arguments)
+
+    def oneadmin(self, method: str, *arguments: Any) -> Any:
+        url = f"http://{self.site.nodes[0].address}:2633/RPC2"
+        session = (self.site.site_yaml.parent / "one_auth").read_text().strip()
+        with xmlrpc.client.ServerProxy(url) as server:
+            return getattr(server, method)(session, *arguments)
+
+    def vm(self, name: str) -> int:
+        """A VM of DIRAC's, made through the gateway and powered off."""
+        good, made = self.dirac("one.template.instantiate", 0, name, False, "", False)[:2]
+        assert good, made
+        # Refused as long as it does not run.
+        _until(lambda: bool(self.oneadmin("one.vm.action", "poweroff-hard", made)[0]))
+        self.reaches(made, POWEROFF)
+        return int(made)
+
+    def state(self, number: int) -> str:
+        _, text = self.oneadmin("one.vm.info", number, False)[:2]
+        return str(text.partition("<STATE>")[2].partition("<")[0])
+
+    def reaches(self, number: int, state: str) -> None:
+        _until(lambda: self.state(number) == state)
+
+
+def _until(reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not reached():
+        assert time.monotonic() < deadline, "it does not come"
+        time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[Cloud]:
+    name = f"dirac-{os.getpid()}"
+    try:
+        yield Cloud(practice.up(name, hypervisors=1, dirac=True, keeper=os.getpid()))
+    finally:
+        practice.down(name)
+
+
+def test_the_gateway_comes_up_by_itself_and_is_not_root(cloud: Cloud) -> None:
+    _until(lambda: cloud.on("systemctl is-active b2ct-gateway || :") == "active")
+    main = cloud.on("systemctl show --value -p MainPID b2ct-gateway")
+    assert cloud.on(f"stat -c %U /proc/{main}") == "b2ct-gateway"
+    status = cloud.on(f"cat /proc/{main}/status")
+    assert "NoNewPrivs:\t1" in status
+    assert "Seccomp:\t2" in status
+    assert "CapBnd:\t0000000000000000" in status
+    assert cloud.on("systemctl --failed --plain --no-legend") == ""
+
+
+def test_dirac_is_let_in_and_nothing_else_is_let_through(cloud: Cloud) -> None:
+    good, pool = cloud.dirac("one.templatepool.info", -2, -1, -1)[:2]
+    assert good
+    assert "<NAME>b2ct-worker</NAME>" in pool
+    assert cloud.dirac("one.hostpool.info")[:2] == [
+        False, "This gateway does not allow the method.",
+    ]  # fmt: skip
+    log = [json.loads(line) for line in cloud.on("cat /var/log/b2ct-gateway/audit.log").split("\n")]
+    assert [row["verdict"] for row in log if "verdict" in row][-2:] == ["done", "refused"]
+    assert cloud.site.password.read_text().strip() not in str(log)
+
+
+def test_a_new_certificate_is_taken_up(cloud: Cloud) -> None:
+    before = cloud.on("stat -c %i /run/b2ct-gateway/cert.pem")
+    cloud.on("touch /etc/grid-security/hostcert.pem")
+    _until(lambda: cloud.on("stat -c %i /run/b2ct-gateway/cert.pem") != before)
+    assert cloud.dirac("one.vmpool.info", -3, -1, -1, -1)[0]
+
+
+def test_the_reaper_ends_what_is_unused_and_nothing_else(cloud: Cloud) -> None:
+    assert cloud.on("systemctl is-active b2ct-reaper.timer") == "active"
+    unused, other = cloud.vm("VMDIRAC3_1"), cloud.vm("somebody")
+    cloud.on("systemctl start b2ct-reaper")
+    assert cloud.state(unused) == POWEROFF, "it is off for some seconds only"
+    cloud.on("sed -i 's/ poweroff: .*/ poweroff: 0 s/' /etc/b2ct/reaper.yaml")
+    cloud.on("systemctl start b2ct-reaper")
+    cloud.reaches(unused, DONE)
+    assert cloud.state(other) == POWEROFF
+    journal = cloud.on("cat /var/log/b2ct-reaper/journal")
+    told = [json.loads(line) for line in journal.splitlines()]
+    assert [(row["event"], row["vm"]) for row in told] == [
+        ("terminate", unused), ("terminated", unused),
+    ]  # fmt: skip
