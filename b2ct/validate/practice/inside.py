@@ -26,13 +26,14 @@ def on(
     except OSError:
         raise B2ctError(f"the practice site {name} has no node {node}") from None
     # The number is one of the site's own PID namespace: first into that one, then into the node,
-    # whose first process is the only child of `unshare`.
-    first = f"exec nsenter -a -t $(cat /proc/{process}/task/{process}/children)"
+    # whose first process is the only child of `unshare`. Each with its own root: that of a mount
+    # namespace is another one where the site was started in a chroot.
+    first = f"exec nsenter -a -r -w -t $(cat /proc/{process}/task/{process}/children)"
     script = f'{first} -- /usr/bin/env -i PATH="$0" /bin/bash -c "$1"'
     path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     return run(
         [
-            *("nsenter", "--target", str(leader), "--pid", "--mount", "--"),
+            *("nsenter", "--target", str(leader), "--pid", "--mount", "--root", "--wd", "--"),
             *("/bin/bash", "-c", script, path, command),
         ],
         timeout=timeout,
