@@ -5,7 +5,8 @@
 Ours: everything with an empty cache; then a change of one file, with the layers that the first run
 has left. With --base, the same definition on top of a cloud image, which is the head start of a
 whole installed system: Packer starts it as a VM, virt-customize (libguestfs) works in its file
-system from an appliance of its own; --peer chooses. All run the same scripts and read the same
+system from an appliance of its own (it needs a kernel under /boot, or $SUPERMIN_KERNEL and
+$SUPERMIN_MODULES); --peer chooses. All run the same scripts and read the same
 mirror; the definition's repositories must be reachable from a VM as well, which file: URLs are not.
 """
 
@@ -20,6 +21,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from b2ct.firmware.accel import kvm_works
+from b2ct.firmware.qemu import find_qemu
 from b2ct.image import provision
 from b2ct.image.definitions import load
 from b2ct.image.disk.qcow2 import to_qcow2
@@ -104,7 +107,10 @@ def _virt_customize(folder: Path, definition: Path, base: Path) -> tuple[float, 
         *("--run-command", "mkdir /var/tmp/b2ct && tar -xf /var/tmp/b2ct.tar -C /var/tmp/b2ct"),
         *("--run-command", "rm /var/tmp/b2ct.tar; sh /var/tmp/b2ct/provision.sh"),
     ]
-    subprocess.run(argv, check=True, env={**os.environ, "LIBGUESTFS_BACKEND": "direct"})
+    env = {"LIBGUESTFS_BACKEND": "direct"}
+    if not kvm_works(find_qemu()):
+        env["LIBGUESTFS_BACKEND_SETTINGS"] = "force_tcg"
+    subprocess.run(argv, check=True, env={**env, **os.environ})
     to_qcow2(disk, image, loaded.qcow2, source="qcow2")
     return time.perf_counter() - begun, image.stat().st_size
 
