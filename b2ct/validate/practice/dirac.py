@@ -20,7 +20,7 @@ from b2ct.validate.practice.plan import DIRAC_FILE, Plan
 CERTIFICATE = "gateway.pem"
 """In the site's folder: what the gateway shows, and what its callers trust."""
 _KEY = "gateway.key"
-_PYTHON = (3, 11)
+PYTHON = (3, 11)
 """Of the nodes' Debian 12: what this Python has compiled must run there."""
 _DAYS = 30
 _DATA = ("kickstart", "images", "packer", "templates")
@@ -34,8 +34,8 @@ def prepare(site: Plan, folder: Path) -> None:
 
     Raises B2ctError where this Python is not that of the nodes.
     """
-    if sys.version_info[:2] != _PYTHON:
-        wanted = ".".join(map(str, _PYTHON))
+    if sys.version_info[:2] != PYTHON:
+        wanted = ".".join(map(str, PYTHON))
         raise B2ctError(
             f"B2CT runs here with another Python than {wanted}, which the nodes have",
             hint=f"install B2CT with Python {wanted}, or leave out --dirac",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import ssl
+import sys
 import time
 import xmlrpc.client
 from collections.abc import Callable, Iterator
@@ -13,12 +14,17 @@ from typing import Any
 
 import pytest
 
-from b2ct.validate.practice import inside
+from b2ct.validate.practice import dirac, inside
 from b2ct.validate.practice import site as practice
 from b2ct.validate.practice.site import Practice
 from tests.validate.practice.rights import needs_namespaces
 
-pytestmark = needs_namespaces
+pytestmark = [
+    needs_namespaces,
+    pytest.mark.skipif(
+        sys.version_info[:2] != dirac.PYTHON, reason="this Python is not that of the nodes"
+    ),
+]
 POWEROFF, DONE = "8", "6"
 
 

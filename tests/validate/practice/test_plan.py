@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from b2ct.core.errors import B2ctError
 from b2ct.site.load import load
 from b2ct.squid import manifest as squid_manifest
-from b2ct.validate.practice import dress, root
+from b2ct.validate.practice import dirac, dress, root
 from b2ct.validate.practice.plan import (
+    DIRAC_FILE,
     chrony,
     dnsmasq,
     manifest,
@@ -53,6 +56,26 @@ def test_two_sites_have_nothing_in_common() -> None:
     assert {m.address for m in SITE.machines} & {m.address for m in other.machines} == set()
     assert SITE.host_device != other.host_device
     assert len(plan("x", 255, 1).host_device) <= 15  # IFNAMSIZ
+
+
+def test_with_dirac_it_has_a_user_and_a_gateway(tmp_path: Path) -> None:
+    described = tmp_path / "site.yaml"
+    described.write_text(site_yaml(replace(SITE, dirac=True), KEYS, _key(99)))
+    (tmp_path / DIRAC_FILE).write_text("secret\n")
+    site = load(described)
+    assert (site.gateway_user, site.reaped_user) == ("dirac", "dirac")
+    assert site.gateway is not None
+    assert [str(client) for client in site.gateway.clients] == ["10.77.91.254/32"]
+
+
+def test_another_python_than_the_nodes_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dirac, "PYTHON", (2, 7))
+    with pytest.raises(B2ctError, match="another Python than") as refused:
+        dirac.prepare(replace(SITE, dirac=True), tmp_path)
+    assert "--dirac" in refused.value.hint
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_its_site_yaml_has_no_mistakes(tmp_path: Path) -> None:
