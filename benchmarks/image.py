@@ -49,7 +49,7 @@ def main() -> None:
     print(f"{'':<34}{'seconds':>9}{'to ours':>9}{'MiB':>8}")
     for label, figures in rows.items():
         seconds, size = min(figures)
-        print(f"{label:<34}{seconds:>9.1f}{seconds / ours:>9.2f}{size / 2**20:>8.0f}")
+        print(f"{label:<34}{seconds:>9.2f}{seconds / ours:>9.3f}{size / 2**20:>8.0f}")
 
 
 FULL = "b2ct, from nothing"

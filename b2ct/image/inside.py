@@ -127,7 +127,7 @@ def perform(job: Job) -> Outcome:
     )
     try:
         with ThreadPoolExecutor(max_workers=1) as pool:
-            return _image(job, definition, builder.build(pool), bootstrap, work)
+            return _image(job, definition, builder.build(pool), bootstrap, work, pool=pool)
     except OSError as err:
         raise files.explain(err, f"work in {job.scratch}") from err
     finally:
@@ -136,9 +136,17 @@ def perform(job: Job) -> Outcome:
 
 
 def _image(
-    job: Job, definition: Definition, made: Made, bootstrap: Bootstrap, work: Workspace
+    job: Job,
+    definition: Definition,
+    made: Made,
+    bootstrap: Bootstrap,
+    work: Workspace,
+    *,
+    pool: ThreadPoolExecutor,
 ) -> Outcome:
-    """The tree as a disk, and the disk as a QCOW2."""
+    """The tree as a disk, and the disk as a QCOW2. `pool` has one thread, which stores the tree: in
+    it, what is no longer needed is removed meanwhile.
+    """
     work.note("disk: file system, partitions, boot loaders")
     raw = job.scratch / "disk.raw"
     disk = make(
@@ -151,14 +159,17 @@ def _image(
         seed=job.keys.configuration,
     )
     work.note(f"image: QCOW2, compression {definition.qcow2.compression}")
+    packages = bootstrap.installed(made.tree)
+    pool.submit(shutil.rmtree, made.tree, ignore_errors=True)
     to_qcow2(raw, job.output, definition.qcow2)
+    pool.submit(raw.unlink)
     return Outcome(
         sha256=files.sha256(job.output),
         size=job.output.stat().st_size,
         virtual_size=disk.plan.size,
         kernel=disk.kernel.release,
         arguments=disk.arguments,
-        packages=bootstrap.installed(made.tree),
+        packages=packages,
         layers=made.layers(),
         cached=made.cached(),
     )

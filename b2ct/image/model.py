@@ -148,7 +148,7 @@ class Qcow2(Model):
     compression: Literal["zstd", "zlib", "none"] = Field(
         "zstd", description="`zlib` for QEMU before 5.1 (EL7)."
     )
-    cluster: Size = Field(64 * 1024, description="Cluster size.")
+    cluster: Size = Field(128 * 1024, description="Cluster size.")
 
 
 class Boot(Model):

@@ -9,7 +9,9 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from b2ct.core import files
@@ -80,6 +82,8 @@ def publish(
             f"there is no key {sign_key}", hint="make one: ssh-keygen -t ed25519 -f image-key"
         )
     output = output.absolute()
+    # The SBOM's library takes a while to load, and the image a longer one.
+    Thread(target=import_module, args=("cyclonedx.output.json",), daemon=True).start()
     with scratch.claimed(output.parent, shutil.rmtree, _PREFIX) as folder:
         image = folder / output.name
         outcome = engine(image)

@@ -30,13 +30,16 @@ MODULES = {
 PREFIX = "/boot/grub"
 
 
-def write(raw: Path, plan: DiskPlan) -> None:
+def bios(plan: DiskPlan) -> grub.Grub:
+    """GRUB for BIOS. Raises B2ctError when this host has none."""
+    return grub.bios(prefix=PREFIX, modules=MODULES["i386-pc"], script=_early(plan))
+
+
+def write(raw: Path, plan: DiskPlan, made: grub.Grub) -> None:
     """Write GRUB for BIOS: its boot sector's code, and its core into the BIOS boot partition.
 
-    The partition table of the boot sector stays. Raises B2ctError when this host has no GRUB, or
-    one that is too large.
+    The partition table of the boot sector stays. Raises B2ctError when GRUB is too large.
     """
-    made = grub.bios(prefix=PREFIX, modules=MODULES["i386-pc"], script=_early(plan))
     core = grub.core_at(made, plan.bios_boot.lba)
     if len(core) > plan.bios_boot.size:
         raise B2ctError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,14 +60,16 @@ def make(
     try:
         with raw.open("wb") as out:
             out.truncate(disk.size)
-        # mke2fs first: it makes holes, and everything else is to stay as it was written.
-        ext4.write(tree, raw, disk, system=system, epoch=epoch, inside=inside)
+        with ThreadPoolExecutor(max_workers=1) as meanwhile:
+            bios = meanwhile.submit(grub.bios, disk)
+            # mke2fs first: it makes holes, and everything else is to stay as it was written.
+            ext4.write(tree, raw, disk, system=system, epoch=epoch, inside=inside)
         run(
             ["sfdisk", "--quiet", "--no-reread", "--no-tell-kernel", "--wipe=never", raw],
             stdin=disk.table().encode(),
             timeout=_TIMEOUT,
         )
-        grub.write(raw, disk)
+        grub.write(raw, disk, bios.result())
         with tempfile.TemporaryDirectory(prefix="b2ct-esp-", dir=raw.parent) as work:
             esp.write(raw, disk, grub.loader(disk), epoch, Path(work))
     except OSError as err:

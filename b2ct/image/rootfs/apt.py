@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from b2ct.core import files
 from b2ct.core.errors import B2ctError
-from b2ct.core.run import CommandError, run, stream
+from b2ct.core.run import CommandError, need_tool, run, stream
 from b2ct.image.model import Definition, Repository
 from b2ct.image.rootfs import aptsaid, aptstate, archive, keys
 from b2ct.image.rootfs.bootstrap import InstalledPackage, State
@@ -60,9 +60,9 @@ class Apt:
         return aptstate.ask(definition, cache, offline=offline)
 
     def base_inputs(self, definition: Definition) -> Mapping[str, Any]:
-        """Suite, architecture, what is left out, and the tool's version."""
+        """Suite, architecture, what is left out, and the tool: a script, known by its content."""
         return {
-            "tool": run(["mmdebstrap", "--version"]).stdout.strip(),
+            "tool": files.sha256(Path(need_tool("mmdebstrap"))),
             "suite": definition.system.suite,
             "architecture": definition.system.architecture,
             "exclude": list(definition.exclude),
