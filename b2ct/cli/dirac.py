@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from b2ct.dirac.resources import Place, Queue
     from b2ct.dirac.survey import Cloud
     from b2ct.opennebula.client import Client
+    from b2ct.site.gateway import Gateway
 
 VERBS: Verbs = {
     "config": ("dirac", "config", "Write what a DIRAC server needs to use this site."),
@@ -260,7 +261,6 @@ def _address(chosen: ChosenSite, url: str | None) -> str:
 
 def _gateway(chosen: ChosenSite, url: str | None) -> str:
     """The address of the site's gateway. Raises B2ctError where nothing says it."""
-    from b2ct.dirac import resources
     from b2ct.opennebula import endpoint
 
     if url:
@@ -277,9 +277,16 @@ def _gateway(chosen: ChosenSite, url: str | None) -> str:
             f"the gateway of site.yaml lets {chosen.site.gateway_user} in, and not {user}",
             hint="leave out `gateway.user`, or give DIRAC's user that name",
         )
+    return _gateway_url(chosen, chosen.site.gateway)
+
+
+def _gateway_url(chosen: ChosenSite, gateway: Gateway) -> str:
+    """Where the site's gateway is, whoever may call it."""
+    from b2ct.dirac import resources
+
     host = resources.ce_name(chosen.site, _address(chosen, None))
     shown = f"[{host}]" if ":" in host else host
-    return f"https://{shown}:{chosen.site.gateway.port}/RPC2"
+    return f"https://{shown}:{gateway.port}/RPC2"
 
 
 def _asked(
@@ -456,9 +463,10 @@ def _as_dirac(
         chosen = options.load_site(site_file)
         address = _address(chosen, url)
         if not url and chosen.site.gateway:
+            way = _gateway_url(chosen, chosen.site.gateway)
             note(
                 "note: this asks OpenNebula itself. DIRAC comes through the gateway: from a "
-                f"machine that it lets in, --endpoint {_gateway(chosen, None)} asks that"
+                f"machine that it lets in, --endpoint {way} asks that"
             )
         names = templates or tuple(chosen.site.described_workers)
     if cloud_auth is not None:

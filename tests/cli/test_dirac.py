@@ -207,6 +207,17 @@ def test_check_with_the_site_and_without(folder: Path, double: OnedDouble) -> No
     assert_refused(b2ct("dirac", "check", *words, cwd=folder), "nothing says what", "--template")
 
 
+@pytest.mark.parametrize("user", ["", ", user: somebody"])
+def test_check_tells_of_the_gateway_and_asks_the_cloud(folder: Path, user: str) -> None:
+    """Also of one that lets another user in: that is for `dirac config` to refuse."""
+    clients = f"gateway: {{clients: [192.0.2.0/24]{user}}}\n"
+    with (folder / "site.yaml").open("a") as site:
+        site.write(clients)
+    done = b2ct("dirac", "check", cwd=folder)
+    assert ":2635/RPC2 asks that" in done.stderr
+    assert "reachability" in done.stdout
+
+
 def test_check_says_no(folder: Path, double: OnedDouble) -> None:
     words = ("dirac", "check", "--endpoint", double.url, "--template", "big")
     done = b2ct(*words, cwd=folder)
