@@ -21,8 +21,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from b2ct.firmware.accel import kvm_works
-from b2ct.firmware.qemu import find_qemu
+import _guestfs
+
 from b2ct.image import provision
 from b2ct.image.definitions import load
 from b2ct.image.disk.qcow2 import to_qcow2
@@ -107,10 +107,8 @@ def _virt_customize(folder: Path, definition: Path, base: Path) -> tuple[float, 
         *("--run-command", "mkdir /var/tmp/b2ct && tar -xf /var/tmp/b2ct.tar -C /var/tmp/b2ct"),
         *("--run-command", "rm /var/tmp/b2ct.tar; sh /var/tmp/b2ct/provision.sh"),
     ]
-    env = {"LIBGUESTFS_BACKEND": "direct"}
-    if not kvm_works(find_qemu()):
-        env["LIBGUESTFS_BACKEND_SETTINGS"] = "force_tcg"
-    subprocess.run(argv, check=True, env={**env, **os.environ})
+    _guestfs.prepare()
+    subprocess.run(argv, check=True)
     to_qcow2(disk, image, loaded.qcow2, source="qcow2")
     return time.perf_counter() - begun, image.stat().st_size
 

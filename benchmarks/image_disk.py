@@ -14,7 +14,6 @@ $SUPERMIN_MODULES with a folder /lib/modules; it is left out where it is not the
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import shlex
 import shutil
@@ -23,10 +22,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import _guestfs
 from _timing import Way, alternate, once, table
-
-from b2ct.firmware.accel import kvm_works
-from b2ct.firmware.qemu import find_qemu
 
 OURS = "b2ct: zstd, boots BIOS and UEFI"
 ZLIB = "mke2fs -d, qemu-img -c (zlib)"
@@ -123,9 +120,7 @@ def _ways(folder: Path) -> list[Way]:
         way(ZLIB, "sh", "-ec", f"{plain} && {zlib}"),
     ]
     if shutil.which("virt-make-fs"):
-        os.environ.setdefault("LIBGUESTFS_BACKEND", "direct")
-        if not kvm_works(find_qemu()):
-            os.environ.setdefault("LIBGUESTFS_BACKEND_SETTINGS", "force_tcg")
+        _guestfs.prepare()
         ways += [way(VIRT, *virt, "--format=qcow2", tree, out), way(VIRT_ZLIB, "sh", "-ec", packed)]
     return ways
 

@@ -84,9 +84,11 @@ def site(name: str, hypervisors: int, dirac: bool, down: bool, as_json: bool) ->
     else:
         note("nothing answers as OpenNebula: that takes a checkout of the project (tests/oned)")
     if dirac:
+        from b2ct.site.gateway import PORT
+
         note(
-            f"DIRAC's way in: https://{made.nodes[0].address}:2635/RPC2, as `dirac`; its password: "
-            f"{made.password}; the gateway's certificate: {made.certificate}"
+            f"DIRAC's way in: https://{made.nodes[0].address}:{PORT}/RPC2, as `dirac`; its "
+            f"password: {made.password}; the gateway's certificate: {made.certificate}"
         )
     note(f"remove it with: b2ct practice site{_named(name)} --down")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -11,23 +10,19 @@ from b2ct.site.load import load
 from b2ct.validate import given, runner
 from b2ct.validate.access import Access, opener
 from b2ct.validate.collect import collect
-from b2ct.validate.practice import site as practice
 from b2ct.validate.practice.site import Practice
 from b2ct.validate.results import Outcome, Report
 from tests.validate.faults.fault import Round, found
 from tests.validate.faults.table import ROUNDS
-from tests.validate.practice.rights import needs_namespaces
+from tests.validate.practice.sites import needs_namespaces, standing
 
 pytestmark = needs_namespaces
 
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Practice]:
-    name = f"faults-{os.getpid()}"
-    try:
-        yield practice.up(name, hypervisors=2, keeper=os.getpid())
-    finally:
-        practice.down(name)
+    with standing("faults", hypervisors=2) as made:
+        yield made
 
 
 def _validated(site: Practice) -> Report:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import ssl
 import sys
-import time
 import xmlrpc.client
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from b2ct.validate.practice import dirac, inside
-from b2ct.validate.practice import site as practice
 from b2ct.validate.practice.site import Practice
-from tests.validate.practice.rights import needs_namespaces
+from tests.validate.practice.sites import needs_namespaces, standing, wait
 
 pytestmark = [
     needs_namespaces,
@@ -55,7 +52,7 @@ class Cloud:
         good, made = self.dirac("one.template.instantiate", 0, name, False, "", False)[:2]
         assert good, made
         # Refused as long as it does not run.
-        _until(lambda: bool(self.oneadmin("one.vm.action", "poweroff-hard", made)[0]))
+        wait(lambda: bool(self.oneadmin("one.vm.action", "poweroff-hard", made)[0]))
         self.reaches(made, POWEROFF)
         return int(made)
 
@@ -64,27 +61,17 @@ class Cloud:
         return str(text.partition("<STATE>")[2].partition("<")[0])
 
     def reaches(self, number: int, state: str) -> None:
-        _until(lambda: self.state(number) == state)
-
-
-def _until(reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not reached():
-        assert time.monotonic() < deadline, "it does not come"
-        time.sleep(0.2)
+        wait(lambda: self.state(number) == state)
 
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[Cloud]:
-    name = f"dirac-{os.getpid()}"
-    try:
-        yield Cloud(practice.up(name, hypervisors=1, dirac=True, keeper=os.getpid()))
-    finally:
-        practice.down(name)
+    with standing("dirac", hypervisors=1, dirac=True) as made:
+        yield Cloud(made)
 
 
 def test_the_gateway_comes_up_by_itself_and_is_not_root(cloud: Cloud) -> None:
-    _until(lambda: cloud.on("systemctl is-active b2ct-gateway || :") == "active")
+    wait(lambda: cloud.on("systemctl is-active b2ct-gateway || :") == "active")
     main = cloud.on("systemctl show --value -p MainPID b2ct-gateway")
     assert cloud.on(f"stat -c %U /proc/{main}") == "b2ct-gateway"
     status = cloud.on(f"cat /proc/{main}/status")
@@ -109,7 +96,7 @@ def test_dirac_is_let_in_and_nothing_else_is_let_through(cloud: Cloud) -> None:
 def test_a_new_certificate_is_taken_up(cloud: Cloud) -> None:
     before = cloud.on("stat -c %i /run/b2ct-gateway/cert.pem")
     cloud.on("touch /etc/grid-security/hostcert.pem")
-    _until(lambda: cloud.on("stat -c %i /run/b2ct-gateway/cert.pem") != before)
+    wait(lambda: cloud.on("stat -c %i /run/b2ct-gateway/cert.pem") != before)
     assert cloud.dirac("one.vmpool.info", -3, -1, -1, -1)[0]
 
 

@@ -6,8 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,16 +15,13 @@ from b2ct.core.errors import B2ctError
 from b2ct.validate.practice import inside, root, state
 from b2ct.validate.practice import site as practice
 from b2ct.validate.practice.site import Practice
-from tests.validate.practice.rights import needs_namespaces
+from tests.validate.practice.sites import needs_namespaces, standing, wait
 
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Practice]:
-    name = f"test-{os.getpid()}"
-    try:
-        yield practice.up(name, hypervisors=1, keeper=os.getpid())
-    finally:
-        practice.down(name)
+    with standing("test", hypervisors=1) as made:
+        yield made
 
 
 def _on(site: Practice, node: str, command: str) -> str:
@@ -45,13 +41,6 @@ def _left(name: str) -> list[str]:
         if str(state.folder(name)).encode() in words:
             found.append(f"{path}: {words!r}")
     return found
-
-
-def _wait(reached: Callable[[], object], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not reached():
-        assert time.monotonic() < deadline, "it does not come"
-        time.sleep(0.05)
 
 
 @needs_namespaces
@@ -130,10 +119,10 @@ def test_a_start_that_is_ended_leaves_nothing(how: signal.Signals) -> None:
     )
     try:
         assert process.stdout is not None
-        _wait((state.folder(name) / "started").exists, 60)
+        wait((state.folder(name) / "started").exists, 60)
         process.send_signal(how)
         process.wait(60)
-        _wait(lambda: not _left(name), 30)
+        wait(lambda: not _left(name), 30)
     finally:
         process.kill()
         process.wait()
@@ -149,10 +138,10 @@ def test_a_site_whose_processes_are_killed_leaves_nothing(what: str) -> None:
         number = getattr(state, what)(name)
         os.kill(number, signal.SIGKILL)
         if what == "leader":
-            _wait(lambda: not _left(name), 30)
+            wait(lambda: not _left(name), 30)
         else:
             # Nobody tidies up, but nothing runs any more.
-            _wait(lambda: state.leader(name) is None, 30)
+            wait(lambda: state.leader(name) is None, 30)
     finally:
         assert practice.down(name) == (what == "supervisor")
     assert _left(name) == []
