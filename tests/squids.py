@@ -106,7 +106,9 @@ def running(text: str) -> Iterator[Proxy]:
         )
         config = folder / "squid.conf"
         config.write_text(text)
-        argv = [str(SQUID), "-N", "-f", str(config)]
+        # Squids of one service name share memory segments: another one on this host, or that of
+        # another worker of xdist, would be in the way. Letters and digits only (squid(8), -n).
+        argv = [str(SQUID), "-N", "-n", f"b2ct{os.getpid()}x{port}", "-f", str(config)]
         drop: Any = {}
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")

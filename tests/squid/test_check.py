@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -80,6 +81,19 @@ def test_our_own_squid_passes_every_check(place: Place) -> None:
     assert rows[f"belle.cern.ch at {place.server}"].text == "revision 41, published 2 h ago"
     assert rows["cache"].text == "2 of 2 second fetches came from the cache"
     assert rows["other clients"].text == "127.0.0.9 is refused"
+
+
+@needs_squid
+def test_another_squid_on_this_machine_disturbs_nothing(place: Place) -> None:
+    def segments() -> set[str]:
+        return {path.name for path in Path("/dev/shm").glob("*-cf__metadata.shm")}
+
+    before = segments()
+    with running(place.text) as one, running(place.text) as other:
+        for squid in (one, other):
+            assert squid.ask(f"{place.url()}/cvmfs/belle.cern.ch/.cvmfspublished")[0] == 200
+        # Each has its own: of one name, the second would take the first one's, or be refused it.
+        assert len([name for name in segments() - before if f"b2ct{os.getpid()}x" in name]) == 2
 
 
 @needs_squid
