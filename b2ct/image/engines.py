@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,10 +14,11 @@ from b2ct.core.clock import image_time
 from b2ct.core.console import note
 from b2ct.core.data import cache_folder
 from b2ct.core.errors import B2ctError
-from b2ct.core.run import need_tool, run
+from b2ct.core.run import need_tool
 from b2ct.image import build as own
 from b2ct.image import publish, scratch
 from b2ct.image.definitions import Loaded
+from b2ct.image.disk.info import virtual_size
 from b2ct.image.inside import Outcome
 from b2ct.image.publish import Published
 from b2ct.image.rootfs.workspace import Stopwatch
@@ -125,11 +125,10 @@ class PackerPlan:
                 folder=folder,
                 say=say,
             )
-        told = run(["qemu-img", "info", "--output=json", image]).stdout
         return Outcome(
             sha256=files.sha256(image),
             size=image.stat().st_size,
-            virtual_size=int(json.loads(told)["virtual-size"]),
+            virtual_size=virtual_size(image),
             kernel="",
             arguments=self.loaded.definition.boot.arguments,
             packages=packages,
@@ -149,13 +148,9 @@ def _packer(loaded: Loaded, wishes: Wishes) -> Plan:
             "a VM never makes the same image twice, so there is nothing to compare",
             hint="leave out --engine packer, or --verify-reproducible",
         )
-    if wishes.offline and "://" in wishes.base:
-        raise B2ctError(f"offline: {wishes.base} would be fetched", hint="name a local --base")
-    if "://" not in wishes.base and not Path(wishes.base).is_file():
-        raise B2ctError(
-            f"--base {wishes.base}: there is no such file",
-            hint="name the distribution's cloud image, or its installer ISO",
-        )
+    from b2ct.image.packer import Base
+
+    Base(wishes.base).check(offline=wishes.offline)
     need_tool("packer")
     return PackerPlan(loaded, wishes, wishes.base, image_time())
 

@@ -23,6 +23,7 @@ from b2ct.core.sshkey import OneTimeKey
 from b2ct.firmware.accel import kvm_works
 from b2ct.firmware.qemu import find_qemu
 from b2ct.image import provision
+from b2ct.image.disk.header import need_plain
 from b2ct.image.disk.qcow2 import to_qcow2
 from b2ct.image.model import MIB, Definition
 from b2ct.image.provision import Configuration
@@ -50,6 +51,22 @@ class Base:
     def source(self) -> str:
         """The source of the template that fits."""
         return "netinstall" if self.place.lower().endswith(".iso") else "cloud"
+
+    def check(self, *, offline: bool) -> None:
+        """Raise B2ctError for a base that is not there, or that leads to other files.
+
+        Packer's qemu-img guesses the format of a cloud image, and follows whatever it names.
+        """
+        remote = "://" in self.place
+        if remote and offline:
+            raise B2ctError(f"offline: {self.place} would be fetched", hint="name a local --base")
+        if not remote and not Path(self.place).is_file():
+            raise B2ctError(
+                f"--base {self.place}: there is no such file",
+                hint="name the distribution's cloud image, or its installer ISO",
+            )
+        if not remote and self.source == "cloud":
+            need_plain(Path(self.place))
 
 
 def version() -> tuple[int, int]:

@@ -16,6 +16,7 @@ from typing import Any
 from b2ct.core import files
 from b2ct.core.errors import B2ctError, VerdictError
 from b2ct.image import manifest, signature
+from b2ct.image.disk.header import need_plain
 from b2ct.image.manifest import Beside, Manifest, Sum
 from b2ct.image.signature import Signer, WrongSignatureError
 
@@ -167,13 +168,24 @@ def _compared(beside: Beside, told: Manifest, advance: Advance) -> Iterator[Find
     if told.image.file != beside.image.name:
         text = f"is of {told.image.file}: files were renamed or mixed up"
         yield Finding(beside.manifest.name, False, text)
-    yield _compare(beside.image, told.image, advance)
+    yield _image(beside.image, told.image, advance)
     listed = {one.file: one for one in told.files}
     for path in beside.summed:
         if path.name not in listed:
             yield Finding(path.name, False, "is not in the manifest")
     for name, one in listed.items():
         yield _compare(beside.image.with_name(name), one, advance)
+
+
+def _image(path: Path, told: Sum, advance: Advance) -> Finding:
+    """An image that is not whole in itself is more than its sum can tell."""
+    found = _compare(path, told, advance)
+    if found.good:
+        try:
+            need_plain(path)
+        except B2ctError as err:
+            return Finding(path.name, False, err.message)
+    return found
 
 
 def _compare(path: Path, told: Sum, advance: Advance) -> Finding:
@@ -210,4 +222,4 @@ def _by_sums(beside: Beside, advance: Advance) -> Iterator[Finding]:
     if line is None or line[2] != beside.image.name:
         yield Finding(beside.sums.name, False, f"is no sum of {beside.image.name}")
         return
-    yield _compare(beside.image, Sum(line[2], size(beside.image), line[1].lower()), advance)
+    yield _image(beside.image, Sum(line[2], size(beside.image), line[1].lower()), advance)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from b2ct.image import manifest
+from tests.cli.cloud import SITE
 from tests.cli.program import assert_refused, b2ct
-from tests.image.images import a_key, allow, an_image
+from tests.image.images import a_key, about, allow, an_image
 
 
 @pytest.fixture(autouse=True)
@@ -79,3 +82,33 @@ def test_refusals(tmp_path: Path) -> None:
     beside = an_image(tmp_path)
     done = b2ct("image", "sign", beside.image.name, "--key", "none", cwd=tmp_path)
     assert_refused(done, "there is no key none")
+
+
+def test_an_image_that_names_another_file_is_refused_by_every_verb(tmp_path: Path) -> None:
+    """Its sums are right and its manifest too: who opens it reads the other file all the same."""
+    image, secret = tmp_path / "worker.qcow2", tmp_path / "secret"
+    words = ("qemu-img", "create", "-q", "-f", "qcow2")
+    subprocess.run([*words, "-o", f"data_file={secret},data_file_raw=on", image, "1M"], check=True)
+    secret.write_bytes(b"of the front-end".ljust(1 << 20))
+    manifest.write(image, about(image))
+    key = a_key(tmp_path)
+    (tmp_path / "site.yaml").write_text(SITE)
+    (tmp_path / "one_auth").write_text("oneadmin:opennebula\n")
+    (tmp_path / "one_auth").chmod(0o600)
+    register = ("register-image", image, "--name", "worker", "--auth", tmp_path / "one_auth",
+                "--endpoint", "http://127.0.0.1:1/RPC2")  # fmt: skip
+    for code, verb in (
+        (1, ("image", "verify", image)),
+        (1, ("image", "sign", image, "--key", key)),
+        (2, ("image", "test", image)),
+        (2, register),
+        (2, (*register, "--unverified")),
+        (2, ("template", "render", "-o", tmp_path / "out", "--image", image)),
+        (2, ("image", "build", "debian-12-worker", "--engine", "packer", "--base", image)),
+    ):
+        done = b2ct(*verb, cwd=tmp_path)
+        assert done.returncode == code, (verb, done.stdout + done.stderr)
+        assert f"keeps its data in another file, '{secret}'" in done.stderr, verb
+        assert "Traceback" not in done.stderr
+    assert not Path(f"{image.with_suffix('')}.manifest.json.sig").exists()
+    assert not (tmp_path / "out").exists()

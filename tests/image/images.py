@@ -9,6 +9,7 @@ from typing import Any
 
 from b2ct.image import manifest
 from b2ct.image.manifest import About, Beside, Package
+from tests.oned.files import qcow2_header
 
 EPOCH = 1_700_000_000
 PACKAGES = (
@@ -41,7 +42,7 @@ def about(image: Path, **changes: Any) -> About:
 
 def an_image(folder: Path, name: str = "worker.qcow2", **changes: Any) -> Beside:
     image = folder / name
-    image.write_bytes(b"QFI\xfb" + bytes(range(256)) * 5000)
+    image.write_bytes(qcow2_header(2**33).ljust(256, b"\0") + bytes(range(256)) * 5000)
     return manifest.write(image, about(image, **changes))
 
 

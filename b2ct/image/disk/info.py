@@ -6,34 +6,21 @@ import json
 from pathlib import Path
 
 from b2ct.core.errors import B2ctError
-from b2ct.core.files import explain
 from b2ct.core.run import CommandError, run
-
-_HINT = "give a worker image; `b2ct image build` makes one"
+from b2ct.image.disk.header import NO_IMAGE, need_plain
 
 
 def virtual_size(image: Path) -> int:
     """The size in bytes of the disk that a QCOW2 image describes.
 
-    Raises B2ctError for a file that cannot be read or is no QCOW2, or that depends on another.
+    Raises B2ctError for a file that cannot be read or is no QCOW2, or that is not whole in itself.
     """
-    try:
-        with image.open("rb") as file:
-            magic = file.read(4)
-    except OSError as err:
-        raise explain(err, f"read {image}") from err
-    if magic != b"QFI\xfb":
-        raise B2ctError(f"{image} is no QCOW2 image", hint=_HINT)
+    need_plain(image)
     said = run(
         ["qemu-img", "info", "--output=json", "-f", "qcow2", image.absolute()],
-        timeout=60, hint=_HINT,
+        timeout=60, hint=NO_IMAGE,
     )  # fmt: skip
-    found = json.loads(said.stdout)
-    if "backing-filename" in found:
-        raise B2ctError(
-            f"{image} depends on another image, {found['backing-filename']}", hint=_HINT
-        )
-    return int(found["virtual-size"])
+    return int(json.loads(said.stdout)["virtual-size"])
 
 
 def need_whole(image: Path) -> None:
@@ -46,7 +33,7 @@ def need_whole(image: Path) -> None:
     try:
         found = json.loads(said.stdout)
     except ValueError:  # it could not even begin
-        raise CommandError(said, hint=_HINT) from None
+        raise CommandError(said, hint=NO_IMAGE) from None
     bad = int(found.get("corruptions", 0)) + int(found["check-errors"])
     if bad:
         raise B2ctError(

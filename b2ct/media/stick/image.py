@@ -26,7 +26,19 @@ _PACKED = (
     (b"PK\x03\x04", "zip", "unzip"),
     (b"7z\xbc\xaf\x27\x1c", "7z", "7z x"),
 )
-_FORMATS = ((b"QFI\xfb", "qcow2"), (b"KDMV", "vmdk"), (b"vhdxfile", "vhdx"))
+_FORMATS = (
+    (b"QFI\xfb", "qcow2"),
+    (b"KDMV", "vmdk"),
+    (b"# Disk DescriptorFile", "vmdk"),
+    (b"<<< ", "vdi"),
+    (b"conectix", "vpc"),
+    (b"vhdxfile", "vhdx"),
+    (b"QED\0", "qed"),
+    (b"WithoutFreeSpace", "parallels"),
+    (b"WithouFreSpacExt", "parallels"),
+    (b"LUKS\xba\xbe", "luks"),
+)
+"""What a file of a virtual machine's disk begins with, and QEMU's name of its format."""
 
 
 class ImageError(Exception):
@@ -95,7 +107,7 @@ def open_image(path: Path, *, limit: int | None = None) -> Iterator[Image]:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
             raise B2ctError(f"{path} is not a file", hint="IMAGE is a raw image or a hybrid ISO")
-        _check_format(path, os.pread(handle, 16, 0), status.st_size)
+        _check_format(path, os.pread(handle, 32, 0), status.st_size)
         size = min(status.st_size, limit or status.st_size)
         stamp = (status.st_size, status.st_mtime_ns)
         yield Image(path, handle, size, stamp, tuple(_data(handle, size)))
@@ -115,7 +127,7 @@ def _check_format(path: Path, start: bytes, size: int) -> None:
         if start.startswith(magic):
             raise B2ctError(
                 f"{path} is a {name} image, not a raw one",
-                hint=f"first: qemu-img convert -O raw {path} {path.stem}.img",
+                hint=f"first: qemu-img convert -f {name} -O raw {path} {path.stem}.img",
             )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,7 +23,8 @@ from b2ct.media.stick.image import GRAIN, boots_from_stick, is_zero, open_image,
         (b"\x28\xb5\x2f\xfd", "unzstd"),
         (b"BZh9", "bunzip2"),
         (b"PK\x03\x04", "unzip"),
-        (b"QFI\xfb", "qemu-img convert"),
+        (b"QFI\xfb", "qemu-img convert -f qcow2"),
+        (b'# Disk DescriptorFile\nRW 2048 FLAT "/etc/shadow" 0\n', "qemu-img convert -f vmdk"),
     ],
 )
 def test_not_raw(tmp_path: Path, start: bytes, words: str) -> None:
@@ -31,6 +33,14 @@ def test_not_raw(tmp_path: Path, start: bytes, words: str) -> None:
     with pytest.raises(B2ctError, match="raw") as caught, open_image(file):
         pass
     assert words in caught.value.hint
+
+
+@pytest.mark.parametrize("kind", ["qcow2", "vmdk", "vdi", "vpc", "vhdx", "qed", "parallels"])
+def test_what_qemu_img_makes_is_not_raw(tmp_path: Path, kind: str) -> None:
+    file = tmp_path / "image.bin"
+    subprocess.run(["qemu-img", "create", "-q", "-f", kind, file, "1M"], check=True)
+    with pytest.raises(B2ctError, match=f"{kind} image, not a raw one"), open_image(file):
+        pass
 
 
 def test_no_image(tmp_path: Path) -> None:
