@@ -95,7 +95,7 @@ def write(
       b2ct usb write key.img stick.img --practice-file
     """
     with open_image(image) as source:
-        target, machine = examine(device, Wish(force_fixed, practice_file))
+        target, machine = examine(device, Wish(force_fixed, practice_file, source.identity))
         title = f"{image} ({trouble.mib(source.size)})"
         if not boots_from_stick(source):
             note(f"note: {image} has no boot sector: no BIOS boots it from a stick")
@@ -129,6 +129,11 @@ def verify(image: Path, device: str, as_json: bool) -> None:
       sudo b2ct usb verify key.img /dev/sdb --json
     """
     with open_image(image) as source, readable(device) as door:
+        if door.file() == source.identity:
+            raise B2ctError(
+                f"{device} is the image itself: there is nothing to compare",
+                hint="name the stick; `b2ct usb list` shows it",
+            )
         if door.size < source.size:
             raise B2ctError(
                 f"{device} has {door.size} bytes, the image {source.size}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -77,11 +78,14 @@ def test_an_existing_image_is_replaced_only_by_force(
     assert out.stat().st_size > 1_000_000
 
 
-def test_the_source_is_never_the_target(tmp_path: Path, practice_iso: PracticeIso) -> None:
+@pytest.mark.parametrize("way", [Path.hardlink_to, Path.symlink_to])
+def test_the_source_is_never_the_target(
+    tmp_path: Path, practice_iso: PracticeIso, way: Callable[[Path, Path], None]
+) -> None:
     source = tmp_path / "source.iso"
     source.write_bytes(practice_iso("el9").read_bytes())
     link = tmp_path / "link.iso"
-    link.symlink_to(source)
+    way(link, source)
     words = ("iso", "--role", "control", "--source", source, "-o", link, "--force")
     before = source.read_bytes()
     assert_refused(b2ct(*words, cwd=tmp_path), "installer image itself")

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -118,6 +119,21 @@ def test_refusals_before_anything_is_written(
         assert message in error.message
         assert hint in error.hint
     assert stick.read_bytes() == before
+
+
+@pytest.mark.parametrize("way", [Path.hardlink_to, Path.symlink_to, None])
+def test_an_image_is_not_written_onto_itself(
+    key: Path, tmp_path: Path, way: Callable[[Path, Path], None] | None
+) -> None:
+    """Nor compared with itself: that would prove nothing."""
+    other = tmp_path / "other"
+    if way:
+        way(other, key)
+    before, device = key.read_bytes(), other if way else key
+    said = refusal("write", key, device, *yes(Path(os.path.realpath(device))))
+    assert "is the image itself" in said.message
+    assert "is the image itself" in refusal("verify", key, device).message
+    assert key.read_bytes() == before
 
 
 def test_a_file_with_other_data_is_no_practice_stick(key: Path, tmp_path: Path) -> None:

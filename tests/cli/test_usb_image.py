@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -73,11 +74,16 @@ def test_an_existing_image_is_replaced_only_by_force(
     assert out.stat().st_size > 30_000_000
 
 
-def test_the_source_is_never_the_target(tmp_path: Path, practice_iso: PracticeIso) -> None:
+@pytest.mark.parametrize("way", [Path.hardlink_to, Path.symlink_to])
+def test_the_source_is_never_the_target(
+    tmp_path: Path, practice_iso: PracticeIso, way: Callable[[Path, Path], None]
+) -> None:
     source = tmp_path / "source.iso"
     source.write_bytes(practice_iso("el9").read_bytes())
+    link = tmp_path / "link.iso"
+    way(link, source)
     before = source.read_bytes()
-    done = image(source, "--role", "control", "-o", source, "--force", cwd=tmp_path)
+    done = image(source, "--role", "control", "-o", link, "--force", cwd=tmp_path)
     assert_refused(done, "installer image itself")
     assert source.read_bytes() == before
 

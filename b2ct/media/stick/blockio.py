@@ -232,6 +232,14 @@ class OpenDevice:
         status = os.fstat(self._handle)
         return status.st_dev, status.st_ino
 
+    def file(self) -> tuple[int, int]:
+        """File system number and inode of the file that bytes come from, behind a loop device."""
+        behind = self.loop()
+        if behind is None:
+            return self.identity()
+        major, minor = behind.device.split(":")
+        return os.makedev(int(major), int(minor)), behind.inode
+
     def read(self, view: memoryview, offset: int) -> None:
         """See Door.read."""
         done = 0

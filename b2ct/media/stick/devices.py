@@ -68,6 +68,12 @@ class Block:
     signatures: tuple[str, ...] = ()
 
     @property
+    def file(self) -> tuple[int, int]:
+        """File system number, as stat(2) gives it, and inode of the file behind a loop device."""
+        major, _, minor = self.home.partition(":")
+        return os.makedev(int(major or 0), int(minor or 0)), self.inode
+
+    @property
     def path(self) -> Path:
         """Its node, as udev and devtmpfs name it."""
         return Path("/dev", self.name)

@@ -49,6 +49,8 @@ class Wish:
     """The serial of a device that is not removable, named on purpose."""
     practice_file: bool = False
     """A regular file may stand in for a stick."""
+    image: tuple[int, int] | None = None
+    """File system number and inode of the image that is to be written; a path can lie."""
 
 
 def describe(block: Block) -> str:
@@ -79,7 +81,7 @@ def reasons(machine: Machine, block: Block, wish: Wish = Wish()) -> tuple[Reason
         *_fixed(block, wish),
     ]
     if block.kind is Kind.LOOP:
-        found += _loop(machine, block)
+        found += _loop(machine, block, wish)
     if block.read_only:
         found.append(
             Reason(
@@ -247,7 +249,7 @@ def _fixed(block: Block, wish: Wish) -> Iterator[Reason]:
         )
 
 
-def _loop(machine: Machine, block: Block) -> Iterator[Reason]:
+def _loop(machine: Machine, block: Block, wish: Wish) -> Iterator[Reason]:
     """A loop device is a practice stick if nothing but a plain file of its own is behind it."""
     if block.behind:
         yield Reason(
@@ -261,34 +263,34 @@ def _loop(machine: Machine, block: Block) -> Iterator[Reason]:
             f"the file behind {block.path} cannot be seen from here: {block.backing}",
             "attach it again: losetup --detach, then losetup --find --show FILE",
         )
-    for other in machine.blocks:
-        same = (other.home, other.inode) == (block.home, block.inode)
-        if block.home and same and other.number != block.number:
-            yield Reason(
-                "loop",
-                f"the file behind {block.path} is also behind {other.path}",
-                f"losetup --detach {other.path}",
-            )
+    else:
+        yield from _file(machine, f"the file behind {block.path}", block.file, wish, but=block)
 
 
-def file_reasons(machine: Machine, path: Path, status: os.stat_result) -> tuple[Reason, ...]:
-    """All that speaks against using a regular file as a practice stick."""
-    found = []
-    inode = (status.st_dev, status.st_ino)
-    home = f"{os.major(status.st_dev)}:{os.minor(status.st_dev)}"
-    if inode in machine.swap_files:
-        found.append(Reason("swap", f"{path} is swapped to", f"swapoff {path}"))
+def _file(
+    machine: Machine, name: str, file: tuple[int, int], wish: Wish, *, but: Block | None = None
+) -> Iterator[Reason]:
+    """What speaks against writing over a file, whichever way leads to it; `but` is that way."""
+    if file == wish.image:
+        yield Reason("image", f"{name} is the image itself", "name another device, or another file")
+    if file in machine.swap_files:
+        yield Reason("swap", f"{name} is swapped to", "swapoff it first")
     for block in machine.blocks:
-        if block.home and (block.home, block.inode) == (home, status.st_ino):
-            found.append(
-                Reason(
-                    "held", f"{path} is in use by {block.path}", f"losetup --detach {block.path}"
-                )
+        if block.home and block.file == file and block is not but:
+            yield Reason(
+                "held", f"{name} is in use by {block.path}", f"losetup --detach {block.path}"
             )
     for writer in machine.writers:
-        if writer.file == inode and not writer.number:
-            text = f"{writer.command} (process {writer.pid}) has {path} open for writing"
-            found.append(Reason("busy", text, "end it first"))
+        if writer.file == file and not writer.number:
+            text = f"{writer.command} (process {writer.pid}) has {name} open for writing"
+            yield Reason("busy", text, "end it first")
+
+
+def file_reasons(
+    machine: Machine, path: Path, status: os.stat_result, wish: Wish
+) -> tuple[Reason, ...]:
+    """All that speaks against using a regular file as a practice stick."""
+    found = [*_file(machine, str(path), (status.st_dev, status.st_ino), wish)]
     if status.st_size < PRACTICE_MINIMUM or status.st_size % 4096:
         found.append(
             Reason(

@@ -64,6 +64,12 @@ class Image:
     stamp: tuple[int, int]
     data: tuple[tuple[int, int], ...]
 
+    @property
+    def identity(self) -> tuple[int, int]:
+        """File system number and inode: the file itself, whatever paths lead to it."""
+        status = os.fstat(self.handle)
+        return status.st_dev, status.st_ino
+
     def read(self, view: memoryview, offset: int) -> int:
         """Fill a buffer, with zeros beyond the end; returns the bytes that are the image's."""
         wanted = max(min(len(view), self.size - offset), 0)

@@ -80,7 +80,7 @@ def examine(
         ) from err
     if stat.S_ISREG(status.st_mode) and wish.practice_file:
         machine = look()
-        refuse(file_reasons(machine, path, status))
+        refuse(file_reasons(machine, path, status, wish))
         inode = (status.st_dev, status.st_ino)
         return Target(path, path.name, str(path), status.st_size, None, inode, wish), machine
     _need_block(device, status.st_mode)
@@ -163,7 +163,7 @@ def _open(target: Target) -> OpenDevice:
 def _recheck_file(door: OpenDevice, target: Target, machine: Machine) -> None:
     if door.number or door.identity() != target.inode:
         raise _changed(target.path)
-    refuse(file_reasons(machine, target.path, target.path.stat()))
+    refuse(file_reasons(machine, target.path, target.path.stat(), target.wish))
 
 
 def _recheck_block(door: OpenDevice, shown: Block, wish: Wish, look: Callable[[], Machine]) -> None:

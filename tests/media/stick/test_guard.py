@@ -244,8 +244,28 @@ def test_loop_devices(tmp_path: Path) -> None:
     fake.loop("loop1", "7:1", f"{tmp_path}/gone.img (deleted)")
     assert codes(fake, "loop1") == ["loop"]
     fake.loop("loop2", "7:2", str(plain))
-    assert codes(fake, "loop0") == ["loop"]
-    assert codes(fake, "loop2") == ["loop"]
+    assert codes(fake, "loop0") == ["held"]
+    assert codes(fake, "loop2") == ["held"]
+
+
+def test_a_loop_device_is_as_free_as_the_file_behind_it(tmp_path: Path) -> None:
+    """Whatever speaks against the plain file speaks against the loop device over it."""
+    fake = usual(tmp_path)
+    plain = tmp_path / "stick.img"
+    plain.write_bytes(bytes(1 << 20))
+    fake.loop("loop0", "7:0", str(plain))
+    machine, status = fake.machine(), plain.stat()
+    file = (status.st_dev, status.st_ino)
+    block = next(one for one in machine.blocks if one.name == "loop0")
+    assert block.file == file
+    for changed, wish, code in (
+        (machine, Wish(image=file), "image"),
+        (replace(machine, writers=(Opener(42, "qemu", "", file),)), Wish(), "busy"),
+        (replace(machine, swap_files=(file,)), Wish(), "swap"),
+    ):
+        assert [one.code for one in reasons(changed, block, wish)] == [code]
+        of_file = guard.file_reasons(changed, plain, status, wish)
+        assert {one.code for one in of_file} == {code, "held"}
 
 
 def test_another_writer(tmp_path: Path) -> None:

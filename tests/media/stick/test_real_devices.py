@@ -13,10 +13,12 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from b2ct.cli.usb_confirm import readable
 from b2ct.core.errors import B2ctError
 from b2ct.media.stick import blockio, devices, guard, target, writer
 from b2ct.media.stick.guard import Wish
@@ -34,7 +36,7 @@ _LOOP_SET_CAPACITY = 0x4C07
 def put(image: Path, device: Path, progress: Progress = quiet, wish: Wish = Wish()) -> writer.Burnt:  # noqa: B008
     """What the verb does, without the question."""
     with open_image(image) as source:
-        wanted, _ = target.examine(str(device), wish)
+        wanted, _ = target.examine(str(device), replace(wish, image=source.identity))
         door = target.acquire(wanted)
         try:
             return writer.burn(door, source, progress, again=image)
@@ -346,8 +348,39 @@ def test_two_loops_over_one_file(attach: Callable[..., Path], tmp_path: Path) ->
     file = tmp_path / "stick.img"
     file.write_bytes(bytes(16 * MIB))
     first, second = attach(file), attach(file)
-    with pytest.raises(B2ctError, match=f"also behind {second}"):
+    with pytest.raises(B2ctError, match=f"in use by {second}"):
         target.examine(str(first), Wish())
+
+
+@pytest.mark.parametrize("options", [(), ("--offset", "4096")])
+def test_a_loop_device_over_the_image_itself(
+    attach: Callable[..., Path], image: Callable[..., Path], tmp_path: Path, options: tuple[str]
+) -> None:
+    file = image(9 * MIB)
+    before = file.read_bytes()
+    (tmp_path / "hard").hardlink_to(file)
+    device = attach(tmp_path / "hard", *options)
+    with pytest.raises(B2ctError, match="is the image itself"):
+        put(file, device)
+    assert file.read_bytes() == before
+    with open_image(file) as source, readable(str(device)) as door:
+        assert door.file() == source.identity
+
+
+def test_another_program_writes_to_the_file_behind_it(
+    loop: Callable[[int], Path], image: Callable[..., Path], tmp_path: Path
+) -> None:
+    """A virtual machine, say. The file alone would be refused, so the loop device is."""
+    device, file = loop(16 * MIB), tmp_path / "stick.img"
+    before = file.read_bytes()
+    argv = [sys.executable, "-c", HOLDER, str(file), str(os.O_RDWR)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "ready\n"
+        with pytest.raises(B2ctError, match=r"has the file behind /dev/loop\d+ open for writing"):
+            put(image(), device)
+        other.communicate("")
+    assert file.read_bytes() == before
 
 
 def test_a_read_only_device(
