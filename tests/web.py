@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 
@@ -55,8 +57,8 @@ class Asked:
 class Web:
     """The server's pages by path, and the requests it got."""
 
-    def __init__(self, address: tuple[str, int]) -> None:
-        self.base = f"http://{address[0]}:{address[1]}"
+    def __init__(self, base: str) -> None:
+        self.base = base
         self.pages: dict[str, Page] = {}
         self.asked: list[Asked] = []
 
@@ -72,14 +74,19 @@ class Web:
 
 
 @contextmanager
-def serve() -> Iterator[Web]:
-    """Serve on a free port of loopback."""
+def serve(tls: tuple[Path, Path] | None = None) -> Iterator[Web]:
+    """Serve on a free port of loopback; with a certificate and its key over TLS."""
 
     class Handler(_Handler):
         pass
 
     server = _Server(("127.0.0.1", 0), Handler)
-    Handler.web = Web(("127.0.0.1", server.server_address[1]))
+    scheme = "https" if tls else "http"
+    if tls:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(*tls)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    Handler.web = Web(f"{scheme}://127.0.0.1:{server.server_address[1]}")
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:

@@ -17,7 +17,17 @@ def data_folder(name: str) -> Path:
 def cache_folder() -> Path:
     """Where what can be had again is kept: $XDG_CACHE_HOME/b2ct, or ~/.cache/b2ct.
 
-    A relative XDG_CACHE_HOME is ignored, as the XDG Base Directory specification asks.
+    A relative XDG_CACHE_HOME is ignored, as the XDG Base Directory specification asks. Root never
+    takes another user's home, which some sudo leaves in HOME: what is in a cache is trusted.
     """
     base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "b2ct"
+    return (Path(base) if base.startswith("/") else _home() / ".cache") / "b2ct"
+
+
+def _home() -> Path:
+    home = Path.home()
+    if os.geteuid() == 0 and home.exists() and home.stat().st_uid != 0:
+        import pwd
+
+        return Path(pwd.getpwuid(0).pw_dir)
+    return home

@@ -18,7 +18,7 @@ from b2ct.core.console import byte_progress, note
 from b2ct.core.errors import B2ctError
 
 if TYPE_CHECKING:  # requests costs a tenth of a second to import: only those who fetch pay for it
-    from requests import Response, Session
+    from requests import PreparedRequest, Response, Session
 
 _CHUNK = 1 << 16  # what a cut connection may lose, and the size of a write
 _TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
@@ -74,7 +74,8 @@ def download(
     """Fetch `url` to `target`, which is replaced only by the whole file.
 
     The bytes go to `target`.part, which survives Ctrl-C, a cut line and a full disk, and is
-    completed by the next call if the server still has the same file (RFC 9110: Range, If-Range).
+    completed by the next call if the server still has the same file (RFC 9110: Range, If-Range,
+    and a strong ETag: a date has seconds, and a file may change within one).
     A second process that wants the same target waits and takes the first one's result.
 
     With `sha256` (hexadecimal) only a file of that digest is accepted. Proxies are taken from the
@@ -117,17 +118,13 @@ def get_text(url: str, *, limit: int = 1 << 20, patience: Patience = PATIENCE) -
 def get_bytes(url: str, *, limit: int = 1 << 20, patience: Patience = PATIENCE) -> bytes:
     """Fetch a small file of at most `limit` bytes into memory.
 
-    A redirection from https to http is refused: what is fetched this way (checksums, keys) may
-    have no other protection. Raises B2ctError and UnreachableError like `download`.
+    Raises B2ctError and UnreachableError like `download`.
     """
     _need_http(url)
     remedy = f"fetch {shown(url)} on another machine"
 
     def attempt(session: Session) -> bytes:
         with _open(session, url, {}, patience, remedy) as response:
-            hops = [*(hop.url for hop in response.history), response.url]
-            if url.startswith("https:") and not all(hop.startswith("https:") for hop in hops):
-                raise B2ctError(f"{shown(url)} leads to unprotected {shown(response.url)}: refused")
             total = _length(response)
             data = bytearray()
             for chunk in _chunks(response):
@@ -282,6 +279,7 @@ def _open(
     """Send the request; return an answer whose body is the file or the part asked for."""
     from requests import exceptions as rq
 
+    _stay_protected(session, url)
     try:
         response = session.get(
             url, headers=headers, stream=True, timeout=(patience.connect, patience.read)
@@ -313,6 +311,31 @@ def _open(
         response.close()
         raise
     return response
+
+
+def _stay_protected(session: Session, url: str) -> None:
+    """Once an answer came over https, this request goes on over nothing else, wherever it leads.
+
+    Whoever can bend one redirection to http chooses all that comes behind it.
+    """
+    from requests.adapters import BaseAdapter, HTTPAdapter
+
+    class Refused(BaseAdapter):
+        def send(self, request: PreparedRequest, *_: object, **__: object) -> Response:
+            raise B2ctError(
+                f"{shown(url)} leads to unprotected {shown(request.url or '')}: refused",
+                hint="name another mirror; or, if there is none, its http address itself",
+            )
+
+        def close(self) -> None:
+            pass
+
+    def answered(response: Response, *_: object, **__: object) -> None:
+        if response.url.startswith("https:"):
+            session.mount("http://", Refused())
+
+    session.mount("http://", HTTPAdapter())
+    session.hooks["response"] = [answered]
 
 
 def _accept(response: Response, url: str, remedy: str, *, ranged: bool) -> None:
@@ -357,7 +380,7 @@ def _continues(response: Response, offset: int, origin: partial.Origin) -> bool:
     start, end, total = map(int, span.groups())
     same = (start, total) == (offset, origin.total) and end < total
     etag, modified = (response.headers.get(n, "") for n in ("ETag", "Last-Modified"))
-    return same and etag in ("", origin.etag) and modified in ("", origin.modified)
+    return same and bool(etag) and etag == origin.validator and modified in ("", origin.modified)
 
 
 def _length(response: Response) -> int | None:

@@ -31,10 +31,8 @@ class Origin:
 
     @property
     def validator(self) -> str:
-        """The value for If-Range (RFC 9110, 13.1.5): a strong ETag, else the date, else empty."""
-        if self.etag and not self.etag.startswith("W/"):
-            return self.etag
-        return self.modified
+        """The value for If-Range (RFC 9110, 13.1.5): a strong ETag; empty where there is none."""
+        return self.etag if self.etag.startswith('"') else ""
 
 
 class Partial:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -35,14 +36,23 @@ def environment(*folders: Path) -> jinja2.Environment:
     return made
 
 
+@cache
 def _compiled() -> jinja2.BytecodeCache | None:
     """Compiled templates from former runs (they know their source's checksum): a tenth of a second.
 
-    None where nothing can be kept.
+    They are code. So they are read from a folder that is this user's and that nobody else may
+    write to, and the folder is held open: what its path leads to later does not matter. None where
+    there is no such folder.
     """
     folder = cache_folder() / f"templates-{__version__}"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return None
-    return jinja2.FileSystemBytecodeCache(str(folder)) if os.access(folder, os.W_OK) else None
+    held, status = f"/proc/self/fd/{handle}", os.fstat(handle)
+    ours = status.st_uid == os.geteuid() and not status.st_mode & 0o022
+    if ours and os.access(held, os.W_OK):
+        return jinja2.FileSystemBytecodeCache(held)
+    os.close(handle)
+    return None

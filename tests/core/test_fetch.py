@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from b2ct.core import fetch, partial
 from b2ct.core.errors import B2ctError
 from tests import web
+from tests.gateway.authority import Authority
 
 BODY = random.Random(6).randbytes(700_001)
 SHA = hashlib.sha256(BODY).hexdigest()
@@ -99,21 +100,29 @@ def test_a_second_call_goes_on_where_the_first_stopped(server: web.Web, tmp_path
     assert _left(tmp_path) == ["f.iso"]
 
 
-def test_the_date_is_the_validator_where_there_is_no_strong_etag(
-    server: web.Web, tmp_path: Path
+@pytest.mark.parametrize("etag", ["", 'W/"weak"', "unquoted"])
+def test_without_a_strong_etag_nothing_is_resumed(
+    server: web.Web, tmp_path: Path, etag: str
 ) -> None:
+    """A date is none: what changed within its second would be completed from another file."""
     date = "Sat, 01 Jun 2024 10:00:00 GMT"
-    url = _half(server, tmp_path / "f.iso", etag='W/"weak"', modified=date)
-    fetch.download(url, tmp_path / "f.iso", patience=QUICK)
-    assert (tmp_path / "f.iso").read_bytes() == BODY
-    assert server.asked[0].headers["If-Range"] == date
-
-
-def test_without_a_validator_nothing_is_resumed(server: web.Web, tmp_path: Path) -> None:
-    url = _half(server, tmp_path / "f.iso", etag="")
+    url = _half(server, tmp_path / "f.iso", etag=etag, modified=date)
     fetch.download(url, tmp_path / "f.iso", patience=QUICK)
     assert (tmp_path / "f.iso").read_bytes() == BODY
     assert server.ranges() == [""]
+
+
+@pytest.mark.parametrize("etag", ["", 'W/"same"', '"other"'])
+def test_a_part_without_the_same_strong_etag_is_not_taken(
+    server: web.Web, tmp_path: Path, etag: str
+) -> None:
+    """The rest of another file of the same length, sent by a server that does not look."""
+    url = _half(server, tmp_path / "f.iso", etag='"same"')
+    server.put("/f.iso", OTHER, etag=etag, honest_if_range=False)
+    fetch.download(url, tmp_path / "f.iso", patience=QUICK)
+    assert (tmp_path / "f.iso").read_bytes() == OTHER
+    assert server.ranges()[0] != ""
+    assert server.ranges()[1:] == [""]
 
 
 def test_a_file_that_changed_in_between_is_fetched_anew(server: web.Web, tmp_path: Path) -> None:
@@ -454,3 +463,43 @@ def test_small_texts(server: web.Web) -> None:
 def test_importing_the_door_does_not_import_requests() -> None:
     code = "import sys, b2ct.core.fetch; sys.exit('requests' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ})
+
+
+@pytest.fixture(name="secure")
+def _secure(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[web.Web]:
+    """A server that this process trusts, over TLS."""
+    authority = Authority(tmp_path_factory.mktemp("ca"))
+    pair = authority.issue()
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.certificate))
+    for name in ("https_proxy", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with web.serve((pair.certificate, pair.key)) as made:
+        yield made
+
+
+@pytest.mark.parametrize("hops", ["secure plain", "secure secure plain", "plain secure plain"])
+def test_https_never_becomes_http(
+    server: web.Web, secure: web.Web, tmp_path: Path, hops: str
+) -> None:
+    """Neither for a file nor for a text, and nothing is asked of the unprotected server."""
+    target = server.put("/end", b"bent")
+    for number, hop in enumerate(reversed(hops.split()[:-1])):
+        target = {"plain": server, "secure": secure}[hop].put(f"/{number}", b"", redirect=target)
+    with pytest.raises(B2ctError, match="leads to unprotected http://"):
+        fetch.get_bytes(target, patience=QUICK)
+    with pytest.raises(B2ctError, match="leads to unprotected http://"):
+        fetch.download(target, tmp_path / "f", sha256=SHA, patience=QUICK)
+    assert "/end" not in [asked.path for asked in server.asked]
+    assert _left(tmp_path) == []
+
+
+def test_redirections_that_keep_or_win_protection_are_followed(
+    server: web.Web, secure: web.Web
+) -> None:
+    end = secure.put("/end", b"good", status=[503])  # and a second attempt begins anew
+    inner = secure.put("/inner", b"", redirect=end)
+    assert fetch.get_bytes(server.put("/a", b"", redirect=inner), patience=QUICK) == b"good"
+    plain = server.put("/b", b"", redirect=server.put("/plain", b"plain"))
+    assert fetch.get_bytes(plain, patience=QUICK) == b"plain"

@@ -14,6 +14,8 @@ from b2ct.core.run import run
 from b2ct.image.model import Definition, Key
 
 _ARMOUR = b"-----BEGIN PGP PUBLIC KEY BLOCK-----"
+_END = b"-----END PGP PUBLIC KEY BLOCK-----"
+_MOST_BLOCKS = 64
 _LIMIT = 1 << 20
 _OPTIONS = ("--no-options", "--batch", "--no-tty", "--no-autostart")
 
@@ -23,8 +25,8 @@ class KeyFile:
     """A keyring as apt and rpm take it."""
 
     data: bytes
-    suffix: str
-    """`.asc` for an armoured one, else `.gpg`: apt tells them apart by the name."""
+    suffix: str = ".asc"
+    """It is armoured: apt tells that by the name."""
 
 
 def load(name: str, key: Key, cache: Path, *, offline: bool = False) -> KeyFile:
@@ -32,7 +34,8 @@ def load(name: str, key: Key, cache: Path, *, offline: bool = False) -> KeyFile:
 
     Raises B2ctError for a file that is missing, is no key or has another fingerprint.
     """
-    data = _fetch(name, key, cache, offline=offline) if key.url else _read(name, key)
+    raw = _fetch(name, key, cache, offline=offline) if key.url else _read(name, key)
+    data = _keys_alone(raw)
     found = _fingerprints(data)
     where = shown(key.url) if key.url else str(key.file)
     if not found:
@@ -49,12 +52,12 @@ def load(name: str, key: Key, cache: Path, *, offline: bool = False) -> KeyFile:
         )
     if key.url and not offline:
         kept = _kept(key, cache)
-        if not kept.exists() or kept.read_bytes() != data:
+        if not kept.exists() or kept.read_bytes() != raw:
             kept.parent.mkdir(parents=True, exist_ok=True)
-            files.write(kept, data)
+            files.write(kept, raw)
     if key.fingerprint and len(found) > 1:
         data = _only(data, key.fingerprint)
-    return KeyFile(data, ".asc" if _ARMOUR in data[:4096] else ".gpg")
+    return KeyFile(data)
 
 
 def of(definition: Definition, cache: Path, *, offline: bool = False) -> dict[str, list[KeyFile]]:
@@ -94,15 +97,32 @@ def _fetch(name: str, key: Key, cache: Path, *, offline: bool) -> bytes:
     return get_bytes(key.url, limit=_LIMIT)
 
 
-def _gpg(home: str, *words: str, stdin: bytes | None = None) -> str:
+def _gpg(*words: str, stdin: bytes, home: str | None = None) -> str:
+    """Run gpg in a home of its own, unless one is named."""
+    if home is None:
+        with tempfile.TemporaryDirectory(prefix="b2ct-key-") as fresh:
+            return _gpg(*words, stdin=stdin, home=fresh)
     argv = ["gpg", "--homedir", home, *_OPTIONS, *words]
     return run(argv, stdin=stdin, timeout=60, check=False).stdout
 
 
+def _keys_alone(data: bytes) -> bytes:
+    """A keyring, armoured, as gpg understands it: apt and rpm are to see no key that gpg did not.
+
+    Each armoured block stays one, for rpm takes one key from each. What stands around them is
+    text for people, or the place for a key that nobody compared with a fingerprint.
+    """
+    words = ("--armor", "--allow-non-selfsigned-uid", "--import-options", "import-export")
+    blocks = [data]
+    if _ARMOUR in data:
+        starts = data.split(_ARMOUR, _MOST_BLOCKS + 1)[1 : _MOST_BLOCKS + 1]
+        blocks = [_ARMOUR + start.partition(_END)[0] + _END + b"\n" for start in starts]
+    return b"".join(_gpg(*words, "--import", stdin=block).encode() for block in blocks)
+
+
 def _fingerprints(data: bytes) -> list[str]:
     """Fingerprints of the primary keys of a keyring, as gpg reads it without keeping it."""
-    with tempfile.TemporaryDirectory(prefix="b2ct-key-") as home:
-        listing = _gpg(home, "--with-colons", "--show-keys", stdin=data)
+    listing = _gpg("--with-colons", "--show-keys", stdin=data)
     found, primary = [], False
     for line in listing.splitlines():
         fields = line.split(":")
@@ -116,5 +136,5 @@ def _fingerprints(data: bytes) -> list[str]:
 def _only(data: bytes, fingerprint: str) -> bytes:
     """The one key out of a keyring with several, armoured: the others may sign nothing."""
     with tempfile.TemporaryDirectory(prefix="b2ct-key-") as home:
-        _gpg(home, "--import", stdin=data)
-        return _gpg(home, "--armor", "--export", fingerprint).encode()
+        _gpg("--import", stdin=data, home=home)
+        return _gpg("--armor", "--export", fingerprint, stdin=b"", home=home).encode()

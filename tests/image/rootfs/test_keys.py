@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,14 +29,52 @@ def foreign() -> Iterator[Signer]:
         yield made
 
 
-def test_a_file_is_taken_as_it_is(tmp_path: Path, ours: Signer) -> None:
+def shown(data: bytes) -> list[str]:
+    """User IDs of the keys in a keyring, by gpg alone."""
+    done = subprocess.run(
+        ["gpg", "--no-options", "--batch", "--with-colons", "--show-keys"],
+        input=data, capture_output=True, check=False,
+    )  # fmt: skip
+    lines = [line.split(":") for line in done.stdout.decode().splitlines()]
+    return [line[9] for line in lines if line[0] == "uid"]
+
+
+def test_a_file_becomes_armoured(tmp_path: Path, ours: Signer) -> None:
     (tmp_path / "armoured").write_bytes(ours.key())
     (tmp_path / "binary").write_bytes(ours.gpg("--export"))
-    for name, suffix in (("armoured", ".asc"), ("binary", ".gpg")):
+    for name in ("armoured", "binary"):
         key = Key(file=tmp_path / name, fingerprint=ours.fingerprint)
         found = keys.load("r", key, tmp_path)
-        assert found.suffix == suffix
-        assert found.data == (tmp_path / name).read_bytes()
+        assert found.suffix == ".asc"
+        assert shown(found.data) == shown(ours.key())
+
+
+def test_nothing_but_keys_is_handed_on(tmp_path: Path, ours: Signer, foreign: Signer) -> None:
+    """gpg stops at what rpm or apt might read on from: a key that nobody looked at."""
+    words = b"This key signs packages since 2020.\n\n"
+    for data in (
+        words + ours.key() + foreign.gpg("--export"),
+        ours.key() + bytes(1000) + b"not a key",
+        foreign.gpg("--export") + ours.key(),
+    ):
+        (tmp_path / "key").write_bytes(data)
+        key = Key(file=tmp_path / "key", fingerprint=ours.fingerprint)
+        found = keys.load("r", key, tmp_path).data
+        assert shown(found) == shown(ours.key())
+        assert found.startswith(b"-----BEGIN PGP PUBLIC KEY BLOCK-----")
+        assert found.endswith(b"-----END PGP PUBLIC KEY BLOCK-----\n")
+        assert found.count(b"-----BEGIN") == 1
+    (tmp_path / "key").write_bytes(ours.gpg("--export") + b"not a key")
+    with pytest.raises(B2ctError, match="holds no OpenPGP key"):
+        keys.load("r", Key(file=tmp_path / "key"), tmp_path)
+
+
+def test_each_block_stays_one(tmp_path: Path, ours: Signer, foreign: Signer) -> None:
+    """rpm takes one key from each."""
+    (tmp_path / "key").write_bytes(ours.key() + b"and\n" + foreign.key())
+    found = keys.load("r", Key(file=tmp_path / "key"), tmp_path).data
+    assert found.count(b"-----BEGIN") == 2
+    assert shown(found) == shown(ours.key()) + shown(foreign.key())
 
 
 def test_another_fingerprint_is_refused(tmp_path: Path, ours: Signer, foreign: Signer) -> None:

@@ -185,6 +185,35 @@ def test_the_right_key_is_imported(keys: dict[str, Path], tmp_path: Path) -> Non
 
 
 @needs_gpg
+def test_what_follows_the_key_in_its_file_is_not_imported(
+    keys: dict[str, Path], tmp_path: Path
+) -> None:
+    """gpg stops where rpm may read on."""
+    first, second = list(keys)[:2]
+    offered = tmp_path / "offered"
+    packed = subprocess.run(
+        ["gpg", "--dearmor"], input=keys[second].read_bytes(), capture_output=True, check=True
+    ).stdout
+    offered.write_bytes(b"A key.\n" + keys[first].read_bytes() + packed)
+    made = importing(tmp_path / "m", offered, first)
+    made.run(made.step("repositories"))
+    file = made.path("/etc/pki/rpm-gpg/RPM-GPG-KEY-b2ct-epel")
+    assert file.read_bytes() == keys[first].read_bytes()
+
+
+def test_no_key_comes_over_a_redirection_to_http(tmp_path: Path) -> None:
+    """curl itself refuses; where it is too old to know how, the option is left out."""
+    for known, expected in (("--proto-redir <protocols>", True), ("", False)):
+        made = machine(tmp_path / str(expected), site(), Role.CONTROL)
+        made.double("rpm")
+        made.double("curl", f'test "$1" = --help && echo "{known}" && exit; exit 6')
+        made.run(made.step("repositories"), check=False)
+        asked = made.calls("curl")[-1]
+        assert ("--proto-redir" in asked) == expected
+        assert ("=https" in asked) == expected
+
+
+@needs_gpg
 @pytest.mark.parametrize("offered", ["other", "both", "junk"])
 def test_any_other_key_is_refused(offered: str, keys: dict[str, Path], tmp_path: Path) -> None:
     """Another key, a file that holds a second key besides the right one, and what is no key."""
