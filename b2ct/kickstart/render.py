@@ -13,6 +13,7 @@ from b2ct.kickstart import compose
 from b2ct.site import catalogue
 from b2ct.site.catalogue import Role
 from b2ct.site.model import Node, Site
+from b2ct.site.placeholders import PLACEHOLDERS, PREFIXES
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,7 @@ def template_values(
         "control": next(iter(site.with_role(Role.CONTROL, Role.SINGLE)), None),
         "wpad": wpad.of(site),
         "hypervisors": site.with_role(Role.HYPERVISOR, Role.SINGLE),
+        "placeholders": {"texts": PLACEHOLDERS, "prefixes": PREFIXES},
         "Role": Role,
     }
 

@@ -73,6 +73,12 @@ class Machine:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{text}\n")
 
+    def link(self, name: str, device: str) -> None:
+        """A name below /dev for a device, as udev makes them."""
+        path = self.root / "dev" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to("../" * name.count("/") + device)
+
     def card(self, name: str, mac: str, *, link: bool = True, speed: int = 1000) -> None:
         self.write(f"sys/class/net/{name}/address", mac)
         self.write(f"sys/class/net/{name}/type", "1")
@@ -102,7 +108,8 @@ class Machine:
             **udev,
         }
         self.write(f"udev/{name}", "\n".join(f"{k}={v}" for k, v in facts.items() if v))
-        self._image(name, 1, "", "")
+        # As large as it says, so that its last MiB is where %pre looks; the file is sparse.
+        self._image(name, gib * 1024, "", "")
         for part in parts:
             part_name = f"{name}{'p' if name[-1].isdigit() else ''}{part.number}"
             self.write(f"sys/block/{name}/{part_name}/partition", str(part.number))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from b2ct.kickstart.render import InstallSource, render
 from b2ct.site.catalogue import Role
 from b2ct.site.model import Site
+from b2ct.site.placeholders import is_placeholder
 from tests.kickstart import oracle, sites
 from tests.kickstart.machine import Machine, Part, pre_of
 
@@ -85,6 +86,30 @@ def test_members_of_a_bond_are_known_by_the_address_they_were_born_with(tmp_path
     made.write("sys/class/net/eno1/bonding_slave/perm_hwaddr", sites.HV_MAC)
     assert made.shell('recognise; printf "%s " "${MATCHES[@]}"') == "1 "
     assert made.shell(f"card_of_mac {sites.HV_MAC}") == "eno1"
+
+
+@pytest.mark.parametrize(
+    "serial",
+    ["To Be Filled By O.E.M.", "Default string", "0123456789", "00000000", "System  Serial Number"],
+)
+def test_a_placeholder_identifies_no_machine(tmp_path: Path, serial: str) -> None:
+    """Thousands of boards say it: the next one in the room would be installed as this node."""
+    node = {"name": "hv01", "role": "hypervisor", "serial": serial}
+    made = machine(tmp_path, sites.full(nodes=[CONTROL, node]))
+    made.card("eno1", "52:54:00:99:99:99")
+    made.write("sys/class/dmi/id/product_serial", serial)
+    assert made.shell('printf "%s " "${#MATCHES[@]}"; derive || printf %s "$NEXT"') == "0 node"
+
+
+@pytest.mark.parametrize(
+    "serial",
+    ["", "-", "xxxxxxx", "Not Specified", "S3YZNB0K000001", "0123456789X", "Empty", "sn-1"],
+)
+def test_pre_and_check_agree_on_placeholders(tmp_path: Path, serial: str) -> None:
+    told = machine(tmp_path).shell(
+        f'is_placeholder "$(plain {shlex.quote(serial)})" && printf yes || printf no'
+    )
+    assert told == ("yes" if is_placeholder(serial) else "no")
 
 
 @pytest.mark.parametrize(
@@ -304,209 +329,6 @@ def test_a_control_node_has_no_bridges(tmp_path: Path) -> None:
 )
 def test_addresses(tmp_path: Path, address: str, prefix: int, reason: str) -> None:
     assert machine(tmp_path).shell(f"bad_host {address} {prefix}") == reason
-
-
-# ---------------------------------------------------------------- disks
-
-
-def disk_of(made: Machine, **disk: Any) -> str:
-    words = (disk.get(k, "") for k in ("serial", "wwn", "path", "model", "least", "most"))
-    quoted = " ".join(shlex.quote(str(word)) for word in words)
-    return made.shell(f'for d in "${{DISKS[@]}}"; do fits "$d" {quoted} && printf "%s " "$d"; done')
-
-
-def test_the_disk_by_any_of_its_names(tmp_path: Path) -> None:
-    made = machine(tmp_path)
-    path = "/dev/disk/by-path/pci-0000:00:1f.2-ata-1"
-    made.disk("sda", 500, serial="S1", model="ACME SSD 870", ID_WWN="0x5000c500a1b2c3d4")
-    made.disk("sdb", 2000, serial="S2", model="ACME SSD 870", DEVLINKS=f"/dev/x {path} /dev/y")
-    made.disk("nvme0n1", 1000, model="Fast")
-    made.write("sys/block/nvme0n1/device/serial", "S3  ")
-    assert disk_of(made, serial="s1") == "sda "
-    assert disk_of(made, serial="S3") == "nvme0n1 "
-    assert disk_of(made, wwn="naa.5000C500A1B2C3D4") == "sda "
-    assert disk_of(made, path=path) == "sdb "
-    assert disk_of(made, path=path[:-1]) == ""
-    assert disk_of(made, model="acme_ssd  870") == "sda sdb "
-    assert disk_of(made, model="ACME SSD 870", least=1000 * 2**30) == "sdb "
-    assert disk_of(made, least=600 * 2**30, most=1500 * 2**30) == "nvme0n1 "
-    assert disk_of(made, serial="S1", model="Fast") == ""
-
-
-def test_a_usb_disk_is_taken_only_when_it_is_named(tmp_path: Path) -> None:
-    made = machine(tmp_path)
-    made.disk("sda", 500, serial="S1", model="ACME", usb=True)
-    assert disk_of(made, model="ACME") == ""
-    assert disk_of(made, serial="S1") == "sda "
-
-
-@pytest.mark.parametrize(
-    ("cmdline", "mounts"),
-    [
-        ("inst.stage2=hd:LABEL=B2CT", ""),
-        (r"inst.ks=hd:LABEL=B2\x20CT:/ks/auto.ks", ""),
-        ("ks=hd:sdb1:/ks/auto.ks", ""),
-        ("inst.repo=hd:/dev/sdb1:/", ""),
-        ("quiet", "/dev/sdb1 /run/install/repo vfat ro 0 0"),
-        ("quiet", "/dev/sdb /run/initramfs/live iso9660 ro 0 0"),
-    ],
-)
-def test_the_medium_is_never_offered(tmp_path: Path, cmdline: str, mounts: str) -> None:
-    made = machine(tmp_path)
-    made.disk("sda", 500)
-    made.disk("sdb", 16, Part(1, 8000, "vfat", "B2 CT" if "x20" in cmdline else "B2CT"))
-    made.write("proc/cmdline", cmdline)
-    made.write("proc/mounts", mounts)
-    assert made.shell('printf "%s|" "${DISKS[@]}" "${HIDDEN[@]}"') == (
-        "sda|sdb: the installation medium|"
-    )
-
-
-def test_what_else_is_not_offered(tmp_path: Path) -> None:
-    made = machine(tmp_path)
-    made.disk("sda", 500)
-    made.disk("sdb", 500)
-    made.disk("sdc", 9000, Part(1, 100))
-    made.disk("sr0", 4)
-    made.disk("loop0", 1)
-    made.disk("sdd", 0)
-    made.write("sys/block/sdb/ro", "1")
-    made.write("pvs", "  /dev/sdc1  vg-one-100\n  /dev/sda vg_old")
-    assert made.shell('printf "%s|" "${DISKS[@]}" "${HIDDEN[@]}"') == (
-        "sda|sdb: read-only|sdc: holds OpenNebula's shared storage (vg-one-100)|"
-    )
-    assert made.shell("contents sda") == "LVM volume group vg_old\n"
-
-
-def test_what_is_on_a_disk(tmp_path: Path) -> None:
-    made = machine(tmp_path)
-    made.disk("sda", 500, Part(1, 512, "vfat", "EFI"), Part(2, 20480, "ext4", "home"), Part(3, 64))
-    made.disk("sdb", 500)
-    assert made.shell("contents sda").splitlines() == [
-        "sda1, 512 MiB, vfat, labelled 'EFI'",
-        "sda2, 20 GiB, ext4, labelled 'home'",
-        "sda3, 64 MiB",
-    ]
-    assert made.shell("contents sdb; has_data sdb || echo empty") == "empty\n"
-    image = made.root / "dev/sdb"
-    subprocess.run(["sgdisk", "-o", image], check=True, capture_output=True)
-    assert made.shell("contents sdb; has_data sdb || echo empty") == (
-        "an empty partition table (gpt)\nempty\n"
-    )
-
-
-def test_a_disk_that_cannot_be_read_is_not_taken_for_empty(tmp_path: Path) -> None:
-    made = machine(tmp_path)
-    made.disk("sda", 500)
-    (made.root / "dev/sda").unlink()
-    assert made.shell('printf "%s|" "${DISKS[@]}" "${HIDDEN[@]}"') == "sda: cannot be read|"
-
-
-@pytest.mark.parametrize(
-    ("blkid", "told"),
-    [("exit 8", "sda, several kinds of data at once"), ("exit 127", "sda, xfs, labelled 'old'")],
-)
-def test_data_is_seen_where_blkid_does_not_say(tmp_path: Path, blkid: str, told: str) -> None:
-    """Two signatures at once; and an installer without blkid, where udev has looked."""
-    made = machine(tmp_path)
-    made.disk("sda", 500, ID_FS_TYPE="xfs", ID_FS_LABEL="old")
-    tool = made.root / "bin/blkid"
-    tool.write_text(f"#!/bin/bash\n{blkid}\n")
-    tool.chmod(0o755)
-    assert made.shell("contents sda; has_data sda && echo data") == f"{told}\ndata\n"
-
-
-def plan(made: Machine, gib: int, role: str = "control") -> str:
-    made.write("sys/block/sda/size", str(gib * 2**21))
-    told = '"$PLAN_ROOT $PLAN_SWAP $PLAN_SQUID $PLAN_DATASTORE $PLAN_GROW|$PLAN_NOTES|$PLAN_ERROR"'
-    return made.shell(f"plan_disk sda {role} name; echo {told}").strip()
-
-
-def test_the_layout_follows_the_size_of_the_disk(tmp_path: Path) -> None:
-    made = machine(tmp_path)
-    made.disk("sda", 500)
-    assert plan(made, 500) == "40960 4096 61440 128000 1||"
-    assert plan(made, 500, "hypervisor") == "40960 4096 0 128000 1||"
-    assert plan(made, 100) == (
-        "40960 4096 29992 25600 1|the disk is small, so: root 40 GiB, swap 4096 MiB, squid 29 GiB,"
-        " datastores 25 GiB|"
-    )
-    for gib in (20, 24, 32, 60, 90, 116, 117, 118):
-        words = plan(made, gib).split("|")[0].split()
-        total = sum(map(int, words[:4])) + 1024 + 600
-        assert total <= gib * 1024, gib
-    assert "sda has 8192 MiB, and a control machine needs at least" in plan(made, 8)
-
-
-@pytest.mark.parametrize(
-    ("storage", "role", "expected"),
-    [
-        ({"type": "nfs", "server": "nfs.example.org", "export": "/one"}, "control", "0 0"),
-        ({"type": "lvm"}, "hypervisor", "16384 0"),
-        ({"type": "lvm"}, "control", "128000 1"),
-        ({"type": "ssh"}, "hypervisor", "128000 1"),
-    ],
-)
-def test_who_keeps_images_has_the_rest_of_the_disk(
-    tmp_path: Path, storage: dict[str, str], role: str, expected: str
-) -> None:
-    made = machine(tmp_path, sites.full(storage=storage))
-    made.disk("sda", 500)
-    assert plan(made, 500, role).split("|")[0].endswith(f" {expected}")
-
-
-def test_a_datastore_of_the_size_that_the_site_says(tmp_path: Path) -> None:
-    made = hypervisor(tmp_path, sites.full(disk_layout={"datastore": "100 GiB"}))
-    run(made)
-    assert "--name=datastores --fstype=xfs --size=102400\n" in made.written("storage.ks")
-
-
-def test_firmware_of_releases_without_reqpart(tmp_path: Path) -> None:
-    made = hypervisor(tmp_path, sites.full("el6"))
-    run(made)
-    assert "/boot/efi" not in made.written("storage.ks")
-    assert "--driveorder=sda" in made.written("storage.ks")
-    (made.root / "sys/firmware/efi").mkdir(parents=True)
-    run(made)
-    assert "part /boot/efi --fstype=efi --size=600 --ondisk=sda\n" in made.written("storage.ks")
-
-
-def test_el6_under_bios_refuses_what_it_cannot_start_from(tmp_path: Path) -> None:
-    made = machine(tmp_path, sites.full("el6"))
-    made.disk("sda", 3000)
-    assert "starts from at most 2048 GiB under BIOS" in plan(made, 3000)
-    made = machine(tmp_path / "b", sites.full("el7"))
-    made.disk("sda", 3000)
-    assert plan(made, 3000).endswith("||")
-
-
-def test_the_serial_console_goes_on(tmp_path: Path) -> None:
-    made = hypervisor(tmp_path, sites.full(installer={"serial_console": "ttyS1,115200"}))
-    run(made)
-    assert '--append="console=tty0 console=ttyS1,115200"' in made.written("storage.ks")
-
-
-@pytest.mark.parametrize(
-    ("pvs", "question"), [("  /dev/sdb1 b2ct", "disk"), ("  /dev/sda1 b2ct", ""), ("", "")]
-)
-def test_two_volume_groups_of_our_name_are_refused(tmp_path: Path, pvs: str, question: str) -> None:
-    made = hypervisor(tmp_path)
-    made.disk("sdb", 500, Part(1, 100))
-    made.write("pvs", pvs)
-    assert made.shell('derive || printf %s "$NEXT"') == question
-
-
-def test_disks_with_a_folder_in_their_name(tmp_path: Path) -> None:
-    made = hypervisor(tmp_path)
-    (made.root / "dev/cciss").mkdir()
-    made.write("sys/block/cciss!c0d0/size", str(500 * 2**21))
-    made.write("sys/block/cciss!c0d0/cciss!c0d0p1/partition", "1")
-    made.write("dev/cciss/c0d0", "")
-    assert made.shell('printf "%s " "${DISKS[@]}"') == "cciss!c0d0 sda "
-    made.shell('KEYBOARD=us; plan_disk "cciss!c0d0" control one; write_storage "cciss!c0d0"')
-    assert "ignoredisk --only-use=cciss/c0d0\n" in made.written("storage.ks")
-    made.write("proc/mounts", "/dev/cciss/c0d0p1 /run/install/repo vfat ro 0 0")
-    assert made.shell('printf "%s " "${DISKS[@]}"') == "sda "
 
 
 # ---------------------------------------------------------------- no reinstall loop

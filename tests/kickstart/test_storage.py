@@ -1,0 +1,337 @@
+"""What %pre makes of disks: which it offers, what is on them, how they are divided."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kickstart import sites
+from tests.kickstart.machine import Machine, Part
+from tests.kickstart.test_pre import hypervisor, machine, run
+
+SHOW = 'printf "%s|" "${DISKS[@]}" "${HIDDEN[@]}"'
+
+
+def disk_of(made: Machine, **disk: Any) -> str:
+    words = (disk.get(k, "") for k in ("serial", "wwn", "path", "model", "least", "most"))
+    quoted = " ".join(shlex.quote(str(word)) for word in words)
+    return made.shell(f'for d in "${{DISKS[@]}}"; do fits "$d" {quoted} && printf "%s " "$d"; done')
+
+
+def test_the_disk_by_any_of_its_names(tmp_path: Path) -> None:
+    made = machine(tmp_path)
+    path = "/dev/disk/by-path/pci-0000:00:1f.2-ata-1"
+    made.disk("sda", 500, serial="S1", model="ACME SSD 870", ID_WWN="0x5000c500a1b2c3d4")
+    made.disk("sdb", 2000, serial="S2", model="ACME SSD 870", DEVLINKS=f"/dev/x {path} /dev/y")
+    made.disk("nvme0n1", 1000, model="Fast")
+    made.write("sys/block/nvme0n1/device/serial", "S3  ")
+    assert disk_of(made, serial="s1") == "sda "
+    assert disk_of(made, serial="S3") == "nvme0n1 "
+    assert disk_of(made, wwn="naa.5000C500A1B2C3D4") == "sda "
+    assert disk_of(made, path=path) == "sdb "
+    assert disk_of(made, path=path[:-1]) == ""
+    assert disk_of(made, model="acme_ssd  870") == "sda sdb "
+    assert disk_of(made, model="ACME SSD 870", least=1000 * 2**30) == "sdb "
+    assert disk_of(made, least=600 * 2**30, most=1500 * 2**30) == "nvme0n1 "
+    assert disk_of(made, serial="S1", model="Fast") == ""
+
+
+def test_a_usb_disk_is_taken_only_when_it_is_named(tmp_path: Path) -> None:
+    made = machine(tmp_path)
+    made.disk("sda", 500, serial="S1", model="ACME", usb=True)
+    assert disk_of(made, model="ACME") == ""
+    assert disk_of(made, serial="S1") == "sda "
+
+
+@pytest.mark.parametrize(
+    ("cmdline", "mounts"),
+    [
+        ("inst.stage2=hd:LABEL=B2CT", ""),
+        (r"inst.ks=hd:LABEL=B2\x20CT:/ks/auto.ks", ""),
+        ("ks=hd:sdb1:/ks/auto.ks", ""),
+        ("inst.repo=hd:/dev/sdb1:/", ""),
+        ("quiet", "/dev/sdb1 /run/install/repo vfat ro 0 0"),
+        ("quiet", "/dev/sdb /run/initramfs/live iso9660 ro 0 0"),
+    ],
+)
+def test_the_medium_is_never_offered(tmp_path: Path, cmdline: str, mounts: str) -> None:
+    made = machine(tmp_path)
+    made.disk("sda", 500)
+    made.disk("sdb", 16, Part(1, 8000, "vfat", "B2 CT" if "x20" in cmdline else "B2CT"))
+    made.write("proc/cmdline", cmdline)
+    made.write("proc/mounts", mounts)
+    assert made.shell(SHOW) == ("sda|sdb: the installation medium|")
+
+
+def test_what_else_is_not_offered(tmp_path: Path) -> None:
+    made = machine(tmp_path)
+    made.disk("sda", 500)
+    made.disk("sdb", 500)
+    made.disk("sdc", 9000, Part(1, 100))
+    made.disk("sr0", 4)
+    made.disk("loop0", 1)
+    made.disk("sdd", 0)
+    made.write("sys/block/sdb/ro", "1")
+    made.write("pvs", "  /dev/sdc1  vg-one-100\n  /dev/sda vg_old")
+    assert made.shell(SHOW) == (
+        "sda|sdb: read-only|sdc: holds OpenNebula's shared storage (vg-one-100)|"
+    )
+    assert made.shell("contents sda") == "LVM volume group vg_old\n"
+
+
+def test_what_is_on_a_disk(tmp_path: Path) -> None:
+    made = machine(tmp_path)
+    made.disk("sda", 500, Part(1, 512, "vfat", "EFI"), Part(2, 20480, "ext4", "home"), Part(3, 64))
+    made.disk("sdb", 500)
+    assert made.shell("contents sda").splitlines() == [
+        "sda1, 512 MiB, vfat, labelled 'EFI'",
+        "sda2, 20 GiB, ext4, labelled 'home'",
+        "sda3, 64 MiB",
+    ]
+    assert made.shell("contents sdb; has_data sdb || echo empty") == "empty\n"
+    image = made.root / "dev/sdb"
+    subprocess.run(["sgdisk", "-o", image], check=True, capture_output=True)
+    assert made.shell("contents sdb; has_data sdb || echo empty") == (
+        "an empty partition table (gpt)\nempty\n"
+    )
+
+
+def test_a_disk_that_cannot_be_read_is_not_taken_for_empty(tmp_path: Path) -> None:
+    made = machine(tmp_path)
+    made.disk("sda", 500)
+    (made.root / "dev/sda").unlink()
+    assert made.shell(SHOW) == "sda: cannot be read|"
+
+
+@pytest.mark.parametrize(
+    ("blkid", "told"),
+    [("exit 8", "sda, several kinds of data at once"), ("exit 127", "sda, xfs, labelled 'old'")],
+)
+def test_data_is_seen_where_blkid_does_not_say(tmp_path: Path, blkid: str, told: str) -> None:
+    """Two signatures at once; and an installer without blkid, where udev has looked."""
+    made = machine(tmp_path)
+    made.disk("sda", 500, ID_FS_TYPE="xfs", ID_FS_LABEL="old")
+    tool = made.root / "bin/blkid"
+    tool.write_text(f"#!/bin/bash\n{blkid}\n")
+    tool.chmod(0o755)
+    assert made.shell("contents sda; has_data sda && echo data") == f"{told}\ndata\n"
+
+
+def plan(made: Machine, gib: int, role: str = "control") -> str:
+    made.write("sys/block/sda/size", str(gib * 2**21))
+    told = '"$PLAN_ROOT $PLAN_SWAP $PLAN_SQUID $PLAN_DATASTORE $PLAN_GROW|$PLAN_NOTES|$PLAN_ERROR"'
+    return made.shell(f"plan_disk sda {role} name; echo {told}").strip()
+
+
+def test_the_layout_follows_the_size_of_the_disk(tmp_path: Path) -> None:
+    made = machine(tmp_path)
+    made.disk("sda", 500)
+    assert plan(made, 500) == "40960 4096 61440 128000 1||"
+    assert plan(made, 500, "hypervisor") == "40960 4096 0 128000 1||"
+    assert plan(made, 100) == (
+        "40960 4096 29992 25600 1|the disk is small, so: root 40 GiB, swap 4096 MiB, squid 29 GiB,"
+        " datastores 25 GiB|"
+    )
+    for gib in (20, 24, 32, 60, 90, 116, 117, 118):
+        words = plan(made, gib).split("|")[0].split()
+        total = sum(map(int, words[:4])) + 1024 + 600
+        assert total <= gib * 1024, gib
+    assert "sda has 8192 MiB, and a control machine needs at least" in plan(made, 8)
+
+
+@pytest.mark.parametrize(
+    ("storage", "role", "expected"),
+    [
+        ({"type": "nfs", "server": "nfs.example.org", "export": "/one"}, "control", "0 0"),
+        ({"type": "lvm"}, "hypervisor", "16384 0"),
+        ({"type": "lvm"}, "control", "128000 1"),
+        ({"type": "ssh"}, "hypervisor", "128000 1"),
+    ],
+)
+def test_who_keeps_images_has_the_rest_of_the_disk(
+    tmp_path: Path, storage: dict[str, str], role: str, expected: str
+) -> None:
+    made = machine(tmp_path, sites.full(storage=storage))
+    made.disk("sda", 500)
+    assert plan(made, 500, role).split("|")[0].endswith(f" {expected}")
+
+
+def test_a_datastore_of_the_size_that_the_site_says(tmp_path: Path) -> None:
+    made = hypervisor(tmp_path, sites.full(disk_layout={"datastore": "100 GiB"}))
+    run(made)
+    assert "--name=datastores --fstype=xfs --size=102400\n" in made.written("storage.ks")
+
+
+def test_firmware_of_releases_without_reqpart(tmp_path: Path) -> None:
+    made = hypervisor(tmp_path, sites.full("el6"))
+    run(made)
+    assert "/boot/efi" not in made.written("storage.ks")
+    assert "--driveorder=sda" in made.written("storage.ks")
+    (made.root / "sys/firmware/efi").mkdir(parents=True)
+    run(made)
+    assert "part /boot/efi --fstype=efi --size=600 --ondisk=sda\n" in made.written("storage.ks")
+
+
+def test_el6_under_bios_refuses_what_it_cannot_start_from(tmp_path: Path) -> None:
+    made = machine(tmp_path, sites.full("el6"))
+    made.disk("sda", 3000)
+    assert "starts from at most 2048 GiB under BIOS" in plan(made, 3000)
+    made = machine(tmp_path / "b", sites.full("el7"))
+    made.disk("sda", 3000)
+    assert plan(made, 3000).endswith("||")
+
+
+def test_the_serial_console_goes_on(tmp_path: Path) -> None:
+    made = hypervisor(tmp_path, sites.full(installer={"serial_console": "ttyS1,115200"}))
+    run(made)
+    assert '--append="console=tty0 console=ttyS1,115200"' in made.written("storage.ks")
+
+
+@pytest.mark.parametrize(
+    ("pvs", "question"), [("  /dev/sdb1 b2ct", "disk"), ("  /dev/sda1 b2ct", ""), ("", "")]
+)
+def test_two_volume_groups_of_our_name_are_refused(tmp_path: Path, pvs: str, question: str) -> None:
+    made = hypervisor(tmp_path)
+    made.disk("sdb", 500, Part(1, 100))
+    made.write("pvs", pvs)
+    assert made.shell('derive || printf %s "$NEXT"') == question
+
+
+def test_disks_with_a_folder_in_their_name(tmp_path: Path) -> None:
+    made = hypervisor(tmp_path)
+    (made.root / "dev/cciss").mkdir()
+    made.write("sys/block/cciss!c0d0/size", str(500 * 2**21))
+    made.write("sys/block/cciss!c0d0/cciss!c0d0p1/partition", "1")
+    made.write("dev/cciss/c0d0", "")
+    assert made.shell('printf "%s " "${DISKS[@]}"') == "cciss!c0d0 sda "
+    made.shell('KEYBOARD=us; plan_disk "cciss!c0d0" control one; write_storage "cciss!c0d0"')
+    assert "ignoredisk --only-use=cciss/c0d0\n" in made.written("storage.ks")
+    made.write("proc/mounts", "/dev/cciss/c0d0p1 /run/install/repo vfat ro 0 0")
+    assert made.shell('printf "%s " "${DISKS[@]}"') == "sda "
+
+
+# ---------------------------------------------------------------- the medium
+
+
+def started_from_a_stick(root: Path) -> Machine:
+    """An internal disk, and a stick with one partition for many ISO files."""
+    made = hypervisor(root)
+    made.disk("sdb", 58, Part(1, 57000, "vfat", "MULTIBOOT"), serial="STICK", usb=True)
+    made.write("proc/cmdline", "quiet")
+    return made
+
+
+@pytest.mark.parametrize(
+    "mounts",
+    [
+        # iso-scan/filename= of GRUB's loopback keys, and inst.repo=hd:LABEL=MULTIBOOT:/el9.iso
+        "/dev/sdb1 /run/initramfs/isoscan vfat ro 0 0\n/dev/loop0 /run/install/repo iso9660 ro 0 0",
+        "/dev/sdb1 /run/install/isodir vfat ro 0 0\n/dev/loop0 /run/install/repo iso9660 ro 0 0",
+        "/dev/sdb1 /mnt/some\\040where\\040else vfat ro 0 0",
+    ],
+)
+def test_a_stick_with_iso_files_is_never_offered(tmp_path: Path, mounts: str) -> None:
+    made = started_from_a_stick(tmp_path)
+    made.write("proc/mounts", mounts)
+    assert made.shell(SHOW) == "sda|sdb: the installation medium|"
+
+
+@pytest.mark.parametrize("mounted", [True, False])
+def test_the_stick_below_ventoys_map_is_never_offered(tmp_path: Path, mounted: bool) -> None:
+    """/dev/mapper/ventoy is a linear map on the stick; rd.live.ram lets go of what it mounted."""
+    made = started_from_a_stick(tmp_path)
+    made.disk("dm-0", 1)
+    made.write("sys/block/dm-0/dm/name", "ventoy")
+    made.write("sys/block/dm-0/slaves/sdb1/partition", "1")
+    made.link("mapper/ventoy", "dm-0")
+    if mounted:
+        made.write("proc/mounts", "/dev/mapper/ventoy /run/install/repo iso9660 ro 0 0")
+    assert made.shell(SHOW) == "sda|sdb: the installation medium|"
+
+
+def test_what_a_loop_device_reads_is_never_offered(tmp_path: Path) -> None:
+    """Two loop devices on each other, as live media nest their images."""
+    made = started_from_a_stick(tmp_path)
+    made.disk("loop0", 1)
+    made.disk("loop1", 1)
+    made.write("sys/block/loop0/loop/backing_file", "/run/initramfs/isoscan/a b/el9.iso")
+    made.write("sys/block/loop1/loop/backing_file", "/run/install/repo/images/install.img")
+    made.disk("dm-0", 1)
+    made.write("sys/block/dm-0/slaves/loop1/size", "1")
+    made.link("mapper/live-rw", "dm-0")
+    made.write(
+        "proc/mounts",
+        "/dev/sdb1 /run/initramfs/isoscan vfat ro 0 0\n"
+        "/dev/loop0 /run/install/repo iso9660 ro 0 0\n"
+        "/dev/mapper/live-rw / ext4 rw 0 0",
+    )
+    told = made.shell('for d in $(below dm-0); do printf "%s " $d; done; ' + SHOW)
+    assert told == "dm-0 loop1 loop0 sdb sda|sdb: the installation medium|"
+
+
+def test_a_loop_device_on_its_own_mount_ends(tmp_path: Path) -> None:
+    made = started_from_a_stick(tmp_path)
+    made.disk("loop0", 1)
+    made.write("sys/block/loop0/loop/backing_file", "/run/install/repo/images/install.img")
+    made.write("proc/mounts", "/dev/loop0 /run/install/repo iso9660 ro 0 0")
+    assert made.shell(SHOW) == "sda|sdb|"
+
+
+# ---------------------------------------------------------------- what is on it
+
+
+@pytest.mark.parametrize("at", [0, 700, 500 * 2**30 - 1])
+def test_data_that_nobody_knows_is_data(tmp_path: Path, at: int) -> None:
+    """An encrypted disk, a database on the bare device: libblkid finds nothing there."""
+    described = {"name": "hv01", "role": "hypervisor", "disk": {"min_size": "100 GiB"}}
+    site = sites.full(nodes=[{"name": "one", "role": "control"}, described])
+    made = hypervisor(tmp_path, site, roles=[], node="hv01")
+    told = "contents sda; has_data sda && echo data || echo empty"
+    assert made.shell(told) == "empty\n"
+    with (made.root / "dev/sda").open("r+b") as file:
+        file.seek(at)
+        file.write(b"\n")
+    assert made.shell(told) == (
+        "data of an unknown kind: its first and last MiB are not all zero\ndata\n"
+    )
+
+
+def test_a_disk_that_cannot_be_read_to_its_end_is_not_empty(tmp_path: Path) -> None:
+    made = hypervisor(tmp_path)
+    tool = made.root / "bin/dd"
+    tool.write_text('#!/bin/bash\n[[ "$*" = *skip=0* ]] && exec /bin/dd "$@"\nexit 1\n')
+    tool.chmod(0o755)
+    assert made.shell("has_data sda && echo data") == "data\n"
+
+
+@pytest.mark.parametrize(
+    ("bus", "fits"), [("ata", True), ("scsi", True), ("usb", False), ("", False)]
+)
+def test_a_disk_in_a_hot_plug_bay_is_a_disk(tmp_path: Path, bus: str, fits: bool) -> None:
+    made = machine(tmp_path)
+    made.disk("sda", 500, model="INTEL SSD", ID_BUS=bus)
+    made.write("sys/block/sda/removable", "1")
+    assert disk_of(made, model="INTEL SSD") == ("sda " if fits else "")
+    assert ("removable or USB" in made.shell("disk_line sda")) is not fits
+
+
+@pytest.mark.parametrize("firmware", ["bios", "uefi"])
+@pytest.mark.parametrize("release", sites.RELEASES)
+def test_no_bios_starts_from_a_4kn_disk(tmp_path: Path, release: str, firmware: str) -> None:
+    made = hypervisor(tmp_path, sites.full(release))
+    made.write("sys/block/sda/queue/logical_block_size", "4096")
+    if firmware == "uefi":
+        (made.root / "sys/firmware/efi").mkdir(parents=True)
+    told = made.shell('derive || printf "%s: %s" "$NEXT" "$NOTE"')
+    if firmware == "uefi":
+        assert told == ""
+    else:
+        assert told == (
+            "disk: The disk that site.yaml describes cannot be taken: sda has sectors of 4096 bytes"
+            " (4Kn), and no BIOS starts from such a disk: switch the firmware to UEFI or take"
+            " another disk."
+        )
