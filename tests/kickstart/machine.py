@@ -10,6 +10,7 @@ import re
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pexpect.fdpexpect
 
@@ -115,6 +116,15 @@ class Machine:
             self.write(f"sys/block/{name}/{part_name}/partition", str(part.number))
             self.write(f"sys/block/{name}/{part_name}/size", str(part.mib * 2048))
             self._image(part_name, 8, part.kind, part.label)
+
+    def array(self, name: str, gib: int, *members: str, **udev: Any) -> None:
+        """A device that stands on others: a map, an array, a logical volume."""
+        facts: dict[str, Any] = {"ID_BUS": "", **udev}
+        self.disk(name, gib, **facts)
+        for member in members:
+            (self.root / f"sys/block/{name}/slaves/{member}").mkdir(parents=True)
+            (folder,) = self.root.glob(f"sys/block/**/{member}/size")
+            (folder.parent / "holders" / name).mkdir(parents=True)
 
     def _image(self, name: str, mib: int, kind: str, label: str) -> None:
         image = self.root / "dev" / name

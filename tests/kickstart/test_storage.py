@@ -335,3 +335,142 @@ def test_no_bios_starts_from_a_4kn_disk(tmp_path: Path, release: str, firmware: 
             " (4Kn), and no BIOS starts from such a disk: switch the firmware to UEFI or take"
             " another disk."
         )
+
+
+# ---------------------------------------------------------------- several paths, firmware RAID
+
+LUN: dict[str, Any] = {"serial": "DISK-1", "model": "VNX LUN", "ID_WWN": "0x6006016012345678"}
+
+
+def with_paths(root: Path, *, mapped: bool = True) -> Machine:
+    """A LUN by two paths; beside it a disk of the machine's own."""
+    made = machine(root)
+    made.card("eno1", sites.HV_MAC)
+    made.card("eno2", sites.HV_MAC2)
+    for disk in ("sda", "sdb"):
+        made.disk(disk, 500, **LUN, ID_FS_TYPE="mpath_member" if mapped else "")
+    made.disk("sdc", 500, serial="OWN", ID_WWN="0x5000c500a1b2c3d4")
+    if mapped:
+        made.array("dm-0", 500, "sda", "sdb", DM_NAME="mpatha", DM_WWN=LUN["ID_WWN"])
+        made.write("sys/block/dm-0/dm/uuid", "mpath-36006016012345678")
+        made.write("sys/block/dm-0/dm/name", "mpatha")
+    return made
+
+
+def test_of_a_disk_with_several_paths_the_map_is_offered(tmp_path: Path) -> None:
+    made = with_paths(tmp_path)
+    hidden = "sda: belongs to mpatha (multipath)|sdb: belongs to mpatha (multipath)|"
+    assert made.shell(SHOW) == f"dm-0|sdc|{hidden}"
+    assert made.shell("disk_line dm-0") == "mpatha: 500 GiB, VNX LUN, serial DISK-1, multipath"
+
+
+def test_the_kickstart_names_the_map_in_all_four_places(tmp_path: Path) -> None:
+    """What Anaconda of el9 and el10 took; a member anywhere ended in `No usable disks`."""
+    made = with_paths(tmp_path)
+    run(made)
+    assert made.asked() == []
+    lines = made.written("storage.ks").splitlines()
+    assert [line for line in lines if "mpatha" in line] == [
+        "ignoredisk --only-use=mpatha",
+        "clearpart --all --initlabel --drives=mpatha",
+        "bootloader --location=mbr --boot-drive=mpatha",
+        "part /boot --fstype=ext4 --size=1024 --ondisk=mpatha",
+        "part pv.01 --size=1 --grow --ondisk=mpatha",
+    ]
+    assert not [line for line in lines if "sda" in line or "sdb" in line or "dm-0" in line]
+
+
+def test_what_is_on_a_map(tmp_path: Path) -> None:
+    """Its partitions are maps again; LVM calls them by their names below /dev/mapper."""
+    made = with_paths(tmp_path)
+    made.array("dm-1", 1, "dm-0")
+    made.write("sys/block/dm-1/dm/uuid", "part1-mpath-36006016012345678")
+    made.link("mapper/mpatha1", "dm-1")
+    made.write("pvs", "  /dev/mapper/mpatha1 old")
+    assert made.shell("contents dm-0") == "dm-1, 1024 MiB\nLVM volume group old\n"
+    made.write("proc/mounts", "/dev/mapper/mpatha1 /run/install/repo vfat ro 0 0")
+    assert made.shell('echo "${DISKS[*]}"') == "sdc\n"
+
+
+def test_two_paths_without_a_map_are_not_offered(tmp_path: Path) -> None:
+    """Without multipathd Anaconda installs onto one path, and says nothing."""
+    made = with_paths(tmp_path, mapped=False)
+    assert made.shell(SHOW) == (
+        "sdc|sda: the same disk as sdb by another path, and no multipath is running|"
+        "sdb: the same disk as sda by another path, and no multipath is running|"
+    )
+
+
+def test_disks_of_one_placeholder_serial_are_no_twins(tmp_path: Path) -> None:
+    made = machine(tmp_path)
+    for disk in ("sda", "sdb"):
+        made.disk(disk, 500, serial="0123456789", ID_WWN="0x5000000000000000")
+    assert made.shell(SHOW) == "sda|sdb|"
+
+
+def test_namespaces_of_one_nvme_controller_are_no_twins(tmp_path: Path) -> None:
+    """They share the serial number; the kernel itself hides the path below one of them."""
+    made = machine(tmp_path)
+    made.disk("nvme0n1", 500, serial="S1", ID_WWN="eui.0025385b71b00001")
+    made.disk("nvme0n2", 500, serial="S1", ID_WWN="eui.0025385b71b00002")
+    made.disk("nvme0c0n1", 500)
+    made.write("sys/block/nvme0c0n1/hidden", "1")
+    assert made.shell(SHOW) == "nvme0n1|nvme0n2|"
+
+
+def test_of_a_firmware_raid_the_array_is_offered(tmp_path: Path) -> None:
+    """Intel's: a container without a size, and in it the volume."""
+    made = machine(tmp_path)
+    for disk in ("sda", "sdb"):
+        made.disk(disk, 500, serial=f"S-{disk}", ID_FS_TYPE="isw_raid_member")
+    made.array("md127", 0, "sda", "sdb")
+    made.write("sys/block/md127/md/metadata_version", "external:imsm")
+    made.array("md126", 490, "sda", "sdb", MD_DEVNAME="Volume0")
+    made.write("sys/block/md126/md/metadata_version", "external:/md127/0")
+    hidden = "belongs to Volume0 (firmware RAID)"
+    assert made.shell(SHOW) == f"md126|sda: {hidden}|sdb: {hidden}|"
+    assert disk_of(made, serial="S-sda") == "md126 "
+    made.shell("KEYBOARD=us; plan_disk md126 control one; write_storage md126")
+    assert "--ondisk=Volume0" in made.written("storage.ks")
+
+
+def test_members_of_arrays_that_did_not_start_are_not_offered(tmp_path: Path) -> None:
+    made = machine(tmp_path)
+    made.disk("sda", 500, ID_FS_TYPE="isw_raid_member")
+    made.disk("sdb", 500, ID_FS_TYPE="mpath_member")
+    made.disk("sdc", 500, ID_FS_TYPE="linux_raid_member")
+    made.disk("sdd", 500, ID_PATH="ip-10.0.0.5:3260-iscsi-iqn.2001-05.org.example:x-lun-0")
+    (made.root / "sys/firmware/ibft").mkdir(parents=True)
+    shown = made.shell(SHOW).split("|")
+    assert shown[0] == "sdc", "an array of Linux is taken apart"
+    assert "firmware RAID that has not started (isw_raid_member)" in shown[1]
+    assert "a path of a multipath disk whose map is not there" in shown[2]
+    assert shown[3] == "sdd: reached by iSCSI: B2CT does not install on iSCSI or FCoE disks"
+    assert shown[4].startswith("the iSCSI disk that the firmware names: B2CT does not install")
+
+
+@pytest.mark.parametrize(
+    "wwn",
+    [
+        "0x5000c500a1b2c3d4",
+        "5000C500A1B2C3D4",
+        "naa.5000c500a1b2c3d4",
+        "wwn-0x5000c500a1b2c3d4",
+        "/dev/disk/by-id/wwn-0x5000c500a1b2c3d4",
+        "35000c500a1b2c3d4",
+        "scsi-35000c500a1b2c3d4",
+        "dm-uuid-mpath-35000c500a1b2c3d4",
+    ],
+)
+def test_every_spelling_of_a_world_wide_name(tmp_path: Path, wwn: str) -> None:
+    made = machine(tmp_path)
+    made.disk("sda", 500, ID_WWN="0x5000c500a1b2c3d4")
+    made.disk("sdb", 500, ID_WWN="0x5000c500a1b2c3d5")
+    assert disk_of(made, wwn=wwn) == "sda "
+
+
+def test_the_world_wide_name_of_an_nvme_disk(tmp_path: Path) -> None:
+    made = machine(tmp_path)
+    made.disk("nvme0n1", 500, ID_WWN="eui.0025385b71b00001")
+    assert disk_of(made, wwn="nvme-eui.0025385B71B00001") == "nvme0n1 "
+    assert disk_of(made, wwn="eui.") == ""
