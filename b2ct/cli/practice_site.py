@@ -38,9 +38,21 @@ def _valid(_ctx: click.Context, _param: click.Parameter, name: str) -> str:
     is_flag=True,
     help="With a user for DIRAC; gateway and reaper run on the control node.",
 )
+@click.option(
+    "--start", metavar="NODE", help="Start a node of the site that was switched off, or died."
+)
+@click.option("--status", is_flag=True, help="Print which nodes run, a line for each.")
 @click.option("--down", is_flag=True, help="Remove the site and all that belongs to it.")
 @click.option("--json", "as_json", is_flag=True, help="Print where everything is as JSON.")
-def site(name: str, hypervisors: int, dirac: bool, down: bool, as_json: bool) -> None:
+def site(  # noqa: PLR0917 - click passes them by name
+    name: str,
+    hypervisors: int,
+    dirac: bool,
+    start: str | None,
+    status: bool,
+    down: bool,
+    as_json: bool,
+) -> None:
     """Make a site of real nodes on this computer, and print the site.yaml that describes it.
 
     Each node is a Debian system of its own in namespaces, in the clothes of Enterprise Linux 9, and
@@ -50,12 +62,16 @@ def site(name: str, hypervisors: int, dirac: bool, down: bool, as_json: bool) ->
     project's test double, if this is a checkout of the project. No VM can run.
 
     It needs root, Linux, and some 700 MB in the cache. The nodes keep all they write in memory. The
-    site stays until --down, the end of its processes, or a restart of the computer.
+    site stays until --down, the end of its processes, or a restart of the computer. A node may be
+    switched off, restart or die: the others go on, and --start brings it back with what it had
+    written.
 
     \b
     Examples:
-      b2ct practice site > site.yaml
-      b2ct validate --site site.yaml --identity /run/b2ct/practice/practice/admin
+      b2ct practice site > practice.yaml
+      b2ct validate --site practice.yaml \\
+          --identity /run/b2ct/practice/practice/admin --no-vms
+      b2ct practice site --start hv1
       b2ct practice site --name grid --dirac --json
       b2ct practice site --down
     """
@@ -64,6 +80,13 @@ def site(name: str, hypervisors: int, dirac: bool, down: bool, as_json: bool) ->
     if down:
         if not practice.down(name):
             note(f"there was no practice site {name}")
+        return
+    if status:
+        _print_status(name)
+        return
+    if start is not None:
+        practice.start(name, start, note)
+        note(f"{start} runs")
         return
     made = practice.up(name, hypervisors=hypervisors, dirac=dirac, note=note)
     if as_json:
@@ -91,6 +114,20 @@ def site(name: str, hypervisors: int, dirac: bool, down: bool, as_json: bool) ->
             f"password: {made.password}; the gateway's certificate: {made.certificate}"
         )
     note(f"remove it with: b2ct practice site{_named(name)} --down")
+
+
+def _print_status(name: str) -> None:
+    """NODE, and how it is. Exit code 1 where one does not run."""
+    from b2ct.core.errors import B2ctError
+    from b2ct.validate.practice import state
+
+    if state.leader(name) is None:
+        raise B2ctError(f"the practice site {name} does not run", hint="b2ct practice site")
+    states = {node: state.ended(name, node) for node in state.nodes(name)}
+    for node, how in states.items():
+        click.echo(f"{node:8} {how or 'runs'}")
+    if any(states.values()):
+        raise SystemExit(1)
 
 
 def _named(name: str) -> str:

@@ -1,6 +1,7 @@
 #!/bin/bash
 # A node of a practice site, in its own PID, mount, network, UTS, IPC and cgroup namespaces: gets its
-# root, is dressed as its kickstart dresses a machine, and becomes systemd.
+# root, is dressed as its kickstart dresses a machine, and becomes systemd. Started again, it finds
+# what it wrote before, as on a disk.
 set -euo pipefail
 folder=$1/nodes/$2
 here=$(dirname "$0")
@@ -10,15 +11,18 @@ here=$(dirname "$0")
 . "$folder/node.env"
 
 mount --make-rprivate /
-# All that the node writes is in memory, and goes with its mount namespace.
-mount -t tmpfs -o mode=755 tmpfs "$folder/root"
-mkdir "$folder"/root/{upper,work,root}
+installed=$folder/root/installed
+if [ ! -e "$installed" ]; then rm -rf "$folder"/root/{upper,work,root}; fi
+mkdir -p "$folder"/root/{upper,work,root}
 mount -t overlay overlay "$folder/root/root" \
   -o "lowerdir=$ROOT,upperdir=$folder/root/upper,workdir=$folder/root/work"
-rm -f "$folder"/root/root/etc/ssh/ssh_host_*
-cp -a "$here/tree/." "$folder/root/root/"
-cp -a "$folder/tree/." "$folder/root/root/"
-cp "$here/root.sh" "$folder/root/root/practice/"
+if [ ! -e "$installed" ]; then
+  rm -f "$folder"/root/root/etc/ssh/ssh_host_*
+  cp -a "$here/tree/." "$folder/root/root/"
+  cp -a "$folder/tree/." "$folder/root/root/"
+  cp "$here/root.sh" "$folder/root/root/practice/"
+  touch "$folder/root/root/practice/new"
+fi
 cd "$folder/root/root"
 
 mount -t proc proc proc
@@ -60,19 +64,34 @@ hostname "$HOSTNAME"
 for cable in $CABLES; do
   until ip link show "${cable%%=*}" > /dev/null 2>&1; do sleep 0.02; done
 done
-mkdir .old
+mkdir -p .old practice/volumes practice/state
+mount --bind "$folder/root" practice/state
+for volume in $VOLUMES; do # PATH=SIZE
+  mkdir -p "practice/volumes${volume%%=*}"
+  mount --bind "$folder/volumes${volume%%=*}" "practice/volumes${volume%%=*}"
+done
 pivot_root . .old
 umount -l .old
 rmdir .old
 
-bash /practice/root.sh
+if [ -e /practice/new ]; then bash /practice/root.sh; fi
+if [ -e /dev/kvm ]; then chgrp kvm /dev/kvm; fi
 # Volumes of their own, as the kickstart's disk layout has them.
-for volume in $VOLUMES; do # PATH=SIZE
+for volume in $VOLUMES; do
   place=${volume%%=*}
-  mount -t tmpfs -o "size=${volume##*=},$(stat -c mode=%a,uid=%u,gid=%g "$place")" tmpfs "$place"
+  if [ -e /practice/new ]; then
+    chmod --reference="$place" "/practice/volumes$place"
+    chown --reference="$place" "/practice/volumes$place"
+  fi
+  mount --move "/practice/volumes$place" "$place"
 done
 bash /practice/network.sh
-bash /practice/dress.sh
+if [ -e /practice/new ]; then
+  bash /practice/dress.sh
+  rm /practice/new
+  touch /practice/state/installed
+fi
+umount /practice/state
 # Neither the clock nor the kernel is the node's to change.
 exec env -i container=b2ct PATH=/usr/sbin:/usr/bin:/sbin:/bin \
   setpriv --bounding-set -sys_time,-sys_module,-sys_rawio,-syslog \

@@ -55,7 +55,6 @@ groupadd --gid 9869 oneadmin
 useradd --uid 9869 --gid 9869 --home-dir /var/lib/one --shell /bin/bash oneadmin
 groupadd --force --system kvm
 groupadd --force --system disk
-if [ -e /dev/kvm ]; then chgrp kvm /dev/kvm; fi
 install -d -o oneadmin -g oneadmin -m 750 /var/lib/one /var/log/one /var/lib/one/datastores
 install -d -m 750 -g oneadmin /etc/one
 

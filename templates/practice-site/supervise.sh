@@ -22,6 +22,9 @@ tidy() {
   rm -rf "$folder"
 }
 
+# While this or any process of the site lives, nobody takes the root for one that nobody uses.
+exec 9>> "$ROOT.lock"
+flock --shared 9
 echo "$$" > "$folder/supervisor"
 mkdir -p "$CGROUP"
 setpriv --pdeathsig KILL unshare --pid --mount --fork --kill-child bash "$here/outer.sh" "$folder" &

@@ -49,9 +49,26 @@ def test_json_says_where_everything_is(made: Practice) -> None:
     assert found["oned_double"] is False
 
 
+def test_status_says_which_nodes_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for node in ("hv1", "one", "hv2"):
+        (tmp_path / "lab/nodes" / node).mkdir(parents=True)
+        (tmp_path / "lab/nodes" / node / "node.env").touch()
+    monkeypatch.setattr(state, "FOLDER", tmp_path)
+    done = CliRunner().invoke(command, ["--name", "lab", "--status"])
+    assert isinstance(done.exception, B2ctError)
+    monkeypatch.setattr(state, "leader", lambda _: 1)
+    done = CliRunner().invoke(command, ["--name", "lab", "--status"])
+    assert (done.exit_code, done.stdout) == (0, "one      runs\nhv1      runs\nhv2      runs\n")
+    (tmp_path / "lab/nodes/hv2/ended").write_text("130\n")
+    (tmp_path / "lab/nodes/one/ended").write_text("137\n")
+    done = CliRunner().invoke(command, ["--name", "lab", "--status"])
+    lines = "one      dead\nhv1      runs\nhv2      switched off\n"
+    assert (done.exit_code, done.stdout) == (1, lines)
+
+
 def test_somebody_who_is_not_root_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    for words in ([], ["--down"]):
+    for words in ([], ["--down"], ["--start", "hv1"]):
         done = CliRunner().invoke(command, words)
         assert isinstance(done.exception, B2ctError)
         assert done.exception.exit_code == 2

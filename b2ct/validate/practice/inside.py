@@ -14,17 +14,24 @@ def on(
 ) -> Completed:
     """Run a shell command as root on a node of the practice site `name`.
 
-    Raises B2ctError where the site does not run or has no such node; CommandError as `run` does.
+    Raises B2ctError where the site or the node does not run, or there is no such node; CommandError
+    as `run` does.
     """
     leader = state.leader(name)
     if leader is None:
         raise B2ctError(
             f"the practice site {name} does not run", hint="b2ct practice site brings it up"
         )
+    if node not in state.nodes(name):
+        raise B2ctError(f"the practice site {name} has no node {node}")
     try:
         process = (state.folder(name) / "nodes" / node / "pid").read_text().strip()
     except OSError:
-        raise B2ctError(f"the practice site {name} has no node {node}") from None
+        raise B2ctError(
+            f"the node {node} of the practice site {name} does not run:"
+            f" {state.ended(name, node) or 'it is just starting'}",
+            hint=f"b2ct practice site --name {name} --start {node}",
+        ) from None
     # The number is one of the site's own PID namespace: first into that one, then into the node,
     # whose first process is the only child of `unshare`. Each with its own root: that of a mount
     # namespace is another one where the site was started in a chroot.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from b2ct.core.data import cache_folder, data_folder
@@ -33,6 +34,20 @@ def key() -> str:
     """What the root is made of, as a short hash: another one, another root."""
     text = "\n".join((SUITE, *PACKAGES, *_LEFT_OUT))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@contextmanager
+def used(note: Callable[[str], None]) -> Iterator[Path]:
+    """The same as `get`; while the block lasts nobody takes the root for a former one."""
+    place = get(note)
+    with lock_of(place).open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        yield get(note)
+
+
+def lock_of(place: Path) -> Path:
+    """Who uses a root holds a shared lock on this file; supervise.sh does while its site stands."""
+    return place.with_name(f"{place.name}.lock")
 
 
 def get(note: Callable[[str], None]) -> Path:
@@ -73,7 +88,10 @@ def _make(place: Path) -> None:
 
 
 def _forget_others(place: Path) -> None:
-    """Roots of former recipes. One on which a site runs right now keeps that site's copy open."""
+    """Roots of former recipes, but those on which a site stands."""
     for other in place.parent.iterdir():
         if other.is_dir() and other != place:
-            shutil.rmtree(other, ignore_errors=True)
+            with lock_of(other).open("a") as lock, suppress(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(other, ignore_errors=True)
+                lock_of(other).unlink()

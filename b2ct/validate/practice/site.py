@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 import signal
@@ -35,6 +36,8 @@ from b2ct.validate.practice.plan import (
 _BOOT = 120.0
 """Seconds for all nodes to start, on a slow computer with much else to do."""
 _KILLED = 15.0
+_PLAN = "plan.json"
+"""Beside site.yaml: what the site was asked to be."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +79,15 @@ def up(
     that name runs, where we may make no namespaces, or where a part does not start.
     """
     state.need_namespaces()
-    base = root.get(note)
-    with state.locked():
+    with root.used(note) as base, state.locked():
         if state.leader(name) is not None:
+            off = [
+                f"{node} is {how}" for node in state.nodes(name) if (how := state.ended(name, node))
+            ]
             raise B2ctError(
-                f"the practice site {name} runs already",
-                hint=f"{state.folder(name)}/site.yaml describes it; --down removes it",
+                f"the practice site {name} runs already{''.join(f'; {one}' for one in off)}",
+                hint=f"{state.folder(name)}/site.yaml describes it; --start NODE starts a node that"
+                " has ended, --down removes all",
             )
         _remove(name)
         try:
@@ -100,9 +106,44 @@ def down(name: str) -> bool:
         return there
 
 
+def start(name: str, node: str, note: Callable[[str], None] = lambda _text: None) -> None:
+    """Start a node that has ended, and wait until it is as it was; of one that runs: only wait.
+
+    What it had written is still there, as on a machine's disk. Raises B2ctError where the site does
+    not run, has no such node, or the node does not come up.
+    """
+    state.need_root()
+    if state.leader(name) is None:
+        raise B2ctError(f"the practice site {name} does not run", hint="b2ct practice site")
+    if node not in state.nodes(name):
+        raise B2ctError(
+            f"the practice site {name} has no node {node}",
+            hint=f"one of {', '.join(state.nodes(name))}",
+        )
+    folder = state.folder(name)
+    site = plan(name, **json.loads((folder / _PLAN).read_text()))
+    deadline = time.monotonic() + _BOOT
+    if how := state.ended(name, node):
+        note(f"starting {node}, which is {how}")
+        (folder / "nodes" / node / "start").touch()
+        while state.ended(name, node) and time.monotonic() < deadline:
+            time.sleep(0.05)
+    _until(partial(_running, site, node), deadline, site, node)
+    if node == site.machines[0].name and _double() is not None:
+        note("registering with the double of oned again: it keeps all in memory")
+        _register(site, deadline)
+        cloud.fill(site, folder)
+
+
 def _start(site: Plan, base: Path, note: Callable[[str], None], keeper: int | None) -> Practice:
     folder = state.folder(site.name)
     folder.mkdir(mode=0o700)
+    asked = {
+        "number": site.number,
+        "hypervisors": len(site.machines) - 1,
+        "dirac": site.dirac,
+    }
+    files.write(folder / _PLAN, json.dumps(asked))
     practice = _write(site, base, folder)
     note(f"starting {len(site.machines)} nodes: {', '.join(m.name for m in site.machines)}")
     run(
@@ -277,6 +318,12 @@ def _booted(site: Plan, node: str) -> bool:
     return done.code == 0
 
 
+def _running(site: Plan, node: str) -> bool:
+    """systemd has started all that it starts."""
+    done = inside.on(site.name, node, "systemctl is-system-running", check=False)
+    return _booted(site, node) and done.stdout.strip() in ("running", "degraded")
+
+
 def _register(site: Plan, deadline: float) -> None:
     """The control node takes the hypervisors in, as its timer would every minute."""
     control = site.machines[0].name
@@ -295,10 +342,14 @@ def _register(site: Plan, deadline: float) -> None:
 
 
 def _until(reached: Callable[[], bool], deadline: float, site: Plan, what: str) -> None:
-    """Wait. Raises B2ctError with what the site has said when it ends, or the time is over."""
+    """Wait. Raises B2ctError with what the site has said when it ends, or the time is over.
+
+    With a node it ends as well, where `what` is its name.
+    """
     folder = state.folder(site.name)
     while True:
         ended = (folder / "leader").exists() and state.leader(site.name) is None
+        ended = ended or bool(state.ended(site.name, what))
         if ended or time.monotonic() > deadline:
             raise _failed(site, what)
         with suppress(B2ctError):  # it ended right now: said in the next round

@@ -21,7 +21,7 @@ def need_root() -> None:
     if os.geteuid() != 0:
         raise B2ctError(
             "a practice site needs root: it makes network devices, mounts and control groups",
-            hint="run it as root: sudo b2ct practice site",
+            hint='run it as root: sudo env PATH="$PATH" b2ct practice site',
         )
 
 
@@ -86,6 +86,25 @@ def leader(name: str) -> int | None:
 def supervisor(name: str) -> int | None:
     """The process that tidies up after the site; None where it has done so."""
     return _process(name, "supervisor")
+
+
+_REBOOT = {129: "restarting", 130: "switched off"}
+"""What reboot(2) in a node did to its first process (pid_namespaces(7)), as a shell tells it."""
+
+
+def ended(name: str, node: str) -> str:
+    """How a node of a site has ended, in words; empty: it has not."""
+    try:
+        code = int((folder(name) / "nodes" / node / "ended").read_text())
+    except (OSError, ValueError):
+        return ""
+    return _REBOOT.get(code, "dead")
+
+
+def nodes(name: str) -> list[str]:
+    """Of a site, in their order: the control node first."""
+    places = (folder(name) / "nodes").glob("*/node.env")
+    return sorted((place.parent.name for place in places), key=lambda node: (node != "one", node))
 
 
 def _process(name: str, what: str) -> int | None:

@@ -137,3 +137,17 @@ def test_another_recipe_is_another_root(monkeypatch: pytest.MonkeyPatch) -> None
     before = root.key()
     monkeypatch.setattr(root, "PACKAGES", (*root.PACKAGES, "tree"))
     assert root.key() != before
+
+
+def test_a_root_on_which_a_site_stands_is_not_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(root, "_make", lambda place: place.mkdir())
+    with root.used(print) as former:
+        monkeypatch.setattr(root, "PACKAGES", (*root.PACKAGES, "tree"))
+        with root.used(print) as new:
+            assert (former.is_dir(), new.is_dir()) == (True, True)
+    monkeypatch.setattr(root, "PACKAGES", (*root.PACKAGES, "nano"))
+    place = root.get(print)
+    assert [path for path in place.parent.iterdir() if path.is_dir()] == [place]

@@ -103,6 +103,69 @@ def test_an_unknown_node_is_refused(site: Practice) -> None:
         inside.on(site.name, "nowhere", "true")
 
 
+def _first_process(site: Practice, node: str) -> int:
+    """The number that this computer gives to the node's systemd."""
+    group = state.control_group(site.name) / node / "init.scope/cgroup.procs"
+    return min(map(int, group.read_text().split()))
+
+
+@needs_namespaces
+@pytest.mark.parametrize("how", ["switched off", "dead"])
+def test_a_node_that_ends_ends_no_other_and_starts_again(site: Practice, how: str) -> None:
+    _on(site, "hv1", f"echo {how} > /root/kept; echo {how} > /var/lib/one/datastores/kept")
+    if how == "switched off":
+        _on(site, "hv1", "systemctl poweroff --force --force")
+    else:  # as a panic: nothing of it has a chance to tidy up
+        os.kill(_first_process(site, "hv1"), signal.SIGKILL)
+    wait(lambda: state.ended(site.name, "hv1"), 30)
+    assert state.ended(site.name, "hv1") == how
+    assert _on(site, "one", "systemctl is-active sshd opennebula").split() == ["active"] * 2
+    with pytest.raises(B2ctError, match=f"hv1 .*does not run: {how}") as refused:
+        _on(site, "hv1", "true")
+    assert refused.value.hint == f"b2ct practice site --name {site.name} --start hv1"
+    with pytest.raises(B2ctError, match=f"runs already; hv1 is {how}"):
+        practice.up(site.name, hypervisors=1)
+    practice.start(site.name, "hv1")
+    assert not state.ended(site.name, "hv1")
+    kept = _on(site, "hv1", "cat /root/kept /var/lib/one/datastores/kept").splitlines()
+    assert kept == [how, how]
+    assert _on(site, "hv1", "systemctl is-active sshd libvirtd").split() == ["active"] * 2
+    ssh = "runuser -u oneadmin -- ssh -o BatchMode=yes hv1 id -un"
+    assert _on(site, "one", ssh) == "oneadmin"
+
+
+@needs_namespaces
+def test_a_node_that_restarts_comes_back_by_itself(site: Practice) -> None:
+    _on(site, "hv1", "touch /run/before; systemctl reboot --force --force")
+    wait(lambda: _answers(site, "hv1", "[ ! -e /run/before ] && systemctl is-active sshd"), 60)
+    practice.start(site.name, "hv1")  # nothing but to wait
+    assert _on(site, "hv1", "systemctl --failed --no-legend") == ""
+
+
+@needs_namespaces
+def test_a_control_node_that_starts_again_knows_its_hypervisors(site: Practice) -> None:
+    _on(site, "one", "systemctl poweroff --force --force")
+    wait(lambda: state.ended(site.name, "one"), 30)
+    practice.start(site.name, "one")
+    assert inside.on(site.name, "one", "onehost show hv1", check=False).code == 0
+
+
+@needs_namespaces
+def test_only_a_node_of_a_site_that_runs_is_started(site: Practice) -> None:
+    with pytest.raises(B2ctError, match="has no node nowhere") as refused:
+        practice.start(site.name, "nowhere")
+    assert refused.value.hint == "one of one, hv1"
+    with pytest.raises(B2ctError, match="does not run"):
+        practice.start(f"none-{os.getpid()}", "hv1")
+
+
+def _answers(site: Practice, node: str, command: str) -> bool:
+    try:
+        return inside.on(site.name, node, command, check=False).code == 0
+    except B2ctError:
+        return False
+
+
 _UP = (
     "import sys; from b2ct.validate.practice import site;"
     "site.up(sys.argv[1], hypervisors=1, note=lambda text: print(text, flush=True))"
