@@ -56,11 +56,11 @@ def make_privilege_separation_folder() -> None:
 
 
 @contextmanager
-def sshd(root: Path, address: str, port: int) -> Iterator[Path]:
+def sshd(root: Path, address: str, port: int, command: str | Path = "") -> Iterator[Path]:
     """The sshd of an unpacked machine, with its own host keys; yields its log.
 
     Whoever logs in as oneadmin is the user who runs the tests, so commands are made to start in the
-    machine's /var/lib/one and never touch that user's home.
+    machine's /var/lib/one and never touch that user's home. `command` is run in their place.
     """
     program = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
     assert program
@@ -68,16 +68,17 @@ def sshd(root: Path, address: str, port: int) -> Iterator[Path]:
     home = root / "var/lib/one"
     home.mkdir(parents=True, exist_ok=True)
     # Without a quote or blank in the path this needs no quoting in sshd_config.
-    config = root / "etc/ssh/test_sshd_config"
+    config = root / f"etc/ssh/test_sshd_{address}"
+    forced = command or f'cd {home} && exec bash -c "$SSH_ORIGINAL_COMMAND"'
     keys = "\n".join(f"HostKey {key}" for key in sorted(config.parent.glob("ssh_host_*_key")))
     config.write_text(
         f"Port {port}\nListenAddress {address}\n{keys}\n"
         f"AuthorizedKeysFile {home}/.ssh/authorized_keys\nPidFile none\n"
         "StrictModes no\nUsePAM no\nPasswordAuthentication no\n"
         "KbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\n"
-        f'ForceCommand cd {home} && exec bash -c "$SSH_ORIGINAL_COMMAND"\n'
+        f"ForceCommand {forced}\n"
     )
-    log = root / "sshd.log"
+    log = root / f"sshd-{address}.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
             [program, "-D", "-e", "-f", str(config)], stdout=out, stderr=out, stdin=-3

@@ -111,7 +111,7 @@ def test_local_datastores_are_labelled(tmp_path: Path) -> None:
     made = node(tmp_path, "el9", "6.10")
     made.run(made.step("datastores"))
     assert made.calls("semanage") == ["fcontext -a -t virt_image_t /var/lib/one/datastores(/.*)?"]
-    assert made.calls("restorecon") == ["-R /var/lib/one/datastores"]
+    assert made.calls("restorecon") == ["."]
 
 
 def test_lvm_reads_metadata_anew(tmp_path: Path) -> None:
@@ -172,7 +172,8 @@ def test_packages_are_those_of_role_and_version(tmp_path: Path) -> None:
     made.double("rpm")
     made.run(made.step("packages"))
     one = catalogue.opennebula("6.10")
-    assert made.calls("dnf") == [f"-y install {' '.join((*one.frontend, *one.node))}"]
+    (call,) = made.calls("dnf")
+    assert call.split(" install ")[1].split() == [*one.frontend, *one.node]
     # yum is content when it finds some of the packages: rpm is asked for all.
     made.double("rpm", "exit 1")
     assert made.run(made.step("packages"), check=False).returncode == 75
@@ -186,7 +187,8 @@ def test_a_site_s_packages_come_last_and_a_missing_one_is_named(tmp_path: Path) 
     made.double("dnf")
     made.double("rpm", '[ "${!#}" != htopp ]')
     done = made.run(made.step("extras"), check=False)
-    assert made.calls("dnf") == [f"-y install {p}" for p in ("emacs-nox", "@development", "htopp")]
+    asked = [call.split(" install ")[1] for call in made.calls("dnf")]
+    assert asked == ["emacs-nox", "@development", "htopp"]
     assert done.returncode == 75
     assert done.stdout.splitlines()[-1].endswith("no repository has: htopp")
     # A control node does not want it, and has nothing else of its own.

@@ -84,8 +84,8 @@ def test_without_b2ct_it_says_so_and_does_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("release", "newest", "installed", "calls"),
     [
-        ("el8", "exit 1", "exit 1", ["-y install python3.11"]),
-        ("el9", "exit 1", "exit 1", ["-y install python3.11"]),
+        ("el8", "exit 1", "exit 1", ["python3.11"]),
+        ("el9", "exit 1", "exit 1", ["python3.11"]),
         ("el9", "exit 1", "exit 0", []),
         ("el10", "exit 0", "exit 1", []),
         ("el7", "exit 1", "exit 1", []),  # none of its packages runs B2CT
@@ -100,7 +100,7 @@ def test_a_python_that_runs_b2ct_is_installed_where_there_is_one(
     made.double("rpm", installed)
     made.double("dnf")
     made.run(made.step("reaper"))
-    assert made.calls("dnf") == calls
+    assert [call.split(" install ")[1] for call in made.calls("dnf")] == calls
 
 
 def test_a_mirror_that_does_not_answer_holds_nothing_up(tmp_path: Path) -> None:

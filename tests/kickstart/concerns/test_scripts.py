@@ -10,6 +10,7 @@ import pytest
 
 from b2ct.kickstart.compose import Parts
 from b2ct.site.catalogue import Role
+from tests.kickstart.concerns import shell
 from tests.kickstart.concerns.machine import rendered, site, split_post, variants
 
 STORAGE = {
@@ -79,6 +80,40 @@ def test_shellcheck_finds_nothing(storage: str, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout
+
+
+OTHERS = {
+    "ssh", "scp", "sftp", "ssh-keyscan", "rsync", "curl", "wget", "dnf", "yum", "mount", "getent",
+    "onehost", "onedatastore", "oneuser", "nc", "dig",
+}  # fmt: skip
+"""Programs that wait for another machine, or for oned."""
+
+
+def unbounded(script: str) -> list[str]:
+    """Its commands that may wait for another machine for ever."""
+    return [
+        " ".join(words)
+        for line in shell.lines(script)
+        for words in shell.commands(line)
+        for index, word in enumerate(words)
+        if word in OTHERS
+        and not {"within", "timeout", "ask_one"} & set(words[:index])
+        and not {"--max-time", "as", "group"} & set(words)
+        and words[0] not in ("echo", "later", "rpm", "run:")
+    ]
+
+
+def test_whatever_waits_for_another_machine_has_a_limit() -> None:
+    found = {name: unbounded(text) for name, text in shell.scripts()}
+    assert {name: lines for name, lines in found.items() if lines} == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['ssh "$1" true', "x=$(curl -s y)", "as_oneadmin onehost list || :", "if mount /x; then"],
+)
+def test_a_wait_without_a_limit_would_be_noticed(line: str) -> None:
+    assert len(unbounded(line)) == 1
 
 
 SECRETS = {"root_password_hash": "$6$salt$hash", "oneadmin_password": "it's %d $(secret) \\n"}
