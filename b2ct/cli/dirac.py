@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
 
-from b2ct.cli import options
+from b2ct.cli import one, options, trust
 from b2ct.cli.lazy import LazyGroup, Verbs
 from b2ct.core import files
 from b2ct.core.console import note
 from b2ct.core.errors import EXIT_VERDICT, B2ctError
 
 if TYPE_CHECKING:
-    from b2ct.cli.options import ChosenSite
     from b2ct.dirac.check import Check
     from b2ct.dirac.resources import Place, Queue
     from b2ct.dirac.survey import Cloud
     from b2ct.opennebula.client import Client
+    from b2ct.site.chosen import ChosenSite
     from b2ct.site.gateway import Gateway
 
 VERBS: Verbs = {
@@ -32,6 +34,7 @@ VERBS: Verbs = {
 NEEDS_SITE = "`b2ct init` writes one to start from; name it with --site"
 CONFIGURATION = "resources.cfg"
 AUTHORITY = "b2ct-ca.pem"
+STEPS = "STEPS.txt"
 
 
 @click.group(cls=LazyGroup, verbs=VERBS)
@@ -57,6 +60,7 @@ ca_option = click.option(
 
 @click.command()
 @options.site
+@trust.in_clear_option
 @endpoint_option
 @ca_option
 @click.option("--name", metavar="GRID.NAME.CC", help="DIRAC's name of the site: CLOUD.Torino.it.")
@@ -135,8 +139,9 @@ def config(
     Exit codes: 0 written; 2 refused, nothing was written.
     """
     from b2ct.dirac import resources, survey
+    from b2ct.site.chosen import STAND_IN
 
-    chosen, user, password = _site_for_dirac(site_file)
+    chosen, user = _site_for_dirac(site_file)
     described = chosen.site
     if stock and (legacy or gateway is False):
         raise B2ctError(
@@ -155,17 +160,22 @@ def config(
     cloud = None
     if not offline:
         # The gateway lets only DIRAC's user in, who cannot see the hypervisors.
-        cloud = _asked(chosen, None if through else address, auth_file, ca_file, user)
+        cloud = _asked(chosen, None if through else url, auth_file, ca_file, user)
     queues = survey.queues(described, _systems(chosen), cloud, max_vms)
     form = _legacy if legacy else _modern
+    authority = _authority(ca_file)
+    if output is not None:
+        _refuse_written(output, (*form(place, queues, STAND_IN), *authority), force=force)
+    # Last, after all that can be refused; who only looks needs no password.
+    password = chosen.needed_secret("dirac_password") if output or show_password else None
     made = Made(
         shown=form(place, queues, password if show_password else None),
-        written={**form(place, queues, password), **_authority(ca_file)},
+        written={**form(place, queues, password), **authority},
         notes=resources.notes(place, queues, legacy=legacy),
         steps=resources.legacy_steps(place) if legacy else resources.steps(place, queues),
     )
     if output is not None:
-        _write(made, output, force=force)
+        _write(made, output)
     _show(made, output, as_json=as_json)
 
 
@@ -222,10 +232,8 @@ def _authority(ca_file: Path | None) -> Texts:
         ) from None
 
 
-def _site_for_dirac(site_file: Path | None) -> tuple[ChosenSite, str, str]:
-    """The site with its user for DIRAC, and that user's password."""
-    from b2ct.site import secrets
-
+def _site_for_dirac(site_file: Path | None) -> tuple[ChosenSite, str]:
+    """The site with its user for DIRAC, whose password is known."""
     if site_file is None and not options.DEFAULT_FILE.exists():
         raise B2ctError("there is no site.yaml here", hint=NEEDS_SITE)
     chosen = options.load_site(site_file)
@@ -236,13 +244,12 @@ def _site_for_dirac(site_file: Path | None) -> tuple[ChosenSite, str, str]:
             hint="add `cloud: {dirac: {user: dirac}}` and `secrets: {dirac_password: {file: "
             "dirac-password.txt}}`; `b2ct apply` makes the user",
         )
-    password = secrets.resolve(wanted, folder=chosen.folder, name="secrets.dirac_password")
-    if password is None:
+    if wanted.generate:
         raise B2ctError(
             "the password of DIRAC's user is known to nobody",
             hint="name where it is in secrets.dirac_password: a file, env or command",
         )
-    return chosen, user.user, password.get_secret_value()
+    return chosen, user.user
 
 
 def _address(chosen: ChosenSite, url: str | None) -> str:
@@ -250,7 +257,7 @@ def _address(chosen: ChosenSite, url: str | None) -> str:
 
     if url:
         return endpoint.checked_url(url, "--endpoint")
-    access = endpoint.of_site(chosen.site, chosen.folder)
+    access = endpoint.of_site(chosen)
     if access is None:
         raise B2ctError(
             "site.yaml has no control node: where is the cloud?",
@@ -294,12 +301,9 @@ def _asked(
 ) -> Cloud | None:
     """What the cloud says; None (and why) where it says nothing."""
     from b2ct.dirac import survey
-    from b2ct.opennebula import endpoint
 
-    access = endpoint.of_site(chosen.site, chosen.folder)
     try:
-        url = url or _address(chosen, None)
-        where = endpoint.find(url=url, auth_file=auth_file, site=access, ca_file=ca_file)
+        where = one.endpoint_of(url, auth_file, ca_file, chosen)
         from b2ct.opennebula.client import Client
 
         found = survey.ask(Client(where, deadline=20), user)
@@ -330,11 +334,16 @@ def _systems(chosen: ChosenSite) -> dict[str, str]:
     return found
 
 
-def _write(made: Made, folder: Path, *, force: bool) -> None:
-    texts = {**made.written, "STEPS.txt": ("\n".join(made.numbered) + "\n", 0o644)}
-    if not force:
-        for file in texts:
-            files.refuse_existing(folder / file)
+def _refuse_written(folder: Path, names: Iterable[str], *, force: bool) -> None:
+    if not folder.parent.is_dir():
+        missing = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        raise files.explain(missing, f"make the folder {folder}")
+    for file in () if force else (*names, STEPS):
+        files.refuse_existing(folder / file)
+
+
+def _write(made: Made, folder: Path) -> None:
+    texts = {**made.written, STEPS: ("\n".join(made.numbered) + "\n", 0o644)}
     try:
         folder.mkdir(exist_ok=True, mode=0o700)
     except OSError as err:
@@ -348,9 +357,7 @@ def _show(made: Made, output: Path | None, *, as_json: bool) -> None:
     if as_json:
         answer = {
             "files": {file: text for file, (text, _) in made.shown.items()},
-            "written": [str(output / file) for file in (*made.written, "STEPS.txt")]
-            if output
-            else [],
+            "written": [str(output / file) for file in (*made.written, STEPS)] if output else [],
             "notes": made.notes,
             "steps": made.steps,
         }
@@ -368,6 +375,7 @@ def _show(made: Made, output: Path | None, *, as_json: bool) -> None:
 
 @click.command()
 @options.site
+@trust.in_clear_option
 @endpoint_option
 @ca_option
 @click.option(
@@ -448,8 +456,9 @@ def _as_dirac(
 ) -> tuple[Client, tuple[str, ...]]:
     """A client with DIRAC's credentials, and the templates to look at."""
     from b2ct.dirac import cloudauth
-    from b2ct.opennebula import endpoint
+    from b2ct.opennebula import bound, endpoint
 
+    chosen: ChosenSite | None = None
     whole = url and cloud_auth and templates
     if whole:
         address = endpoint.checked_url(str(url), "--endpoint")
@@ -471,11 +480,18 @@ def _as_dirac(
         names = templates or tuple(chosen.site.described_workers)
     if cloud_auth is not None:
         user, password = cloudauth.read(cloud_auth, ce or urlsplit(address).hostname or "")
+        auth_from = str(cloud_auth)
     else:
-        _, user, password = _site_for_dirac(site_file)
+        chosen, user = _site_for_dirac(site_file)
+        password, auth_from = "", endpoint.DIRAC_SECRET
     where = endpoint.Endpoint(
-        address, f"{user}:{password}", ca_file=str(ca_file or ""), url_from="--endpoint"
-    )
+        address, f"{user}:{password}", ca_file=str(ca_file or ""), auth_from=auth_from,
+        url_from="the option --endpoint" if url else endpoint.OF_SITE,
+    )  # fmt: skip
+    bound.check(where, endpoint.of_site(chosen) if chosen else None, trust.consent())
+    if chosen and cloud_auth is None:  # last, after all that can be refused
+        password = chosen.needed_secret("dirac_password", leaving=bound.leaves(where))
+        where = replace(where, auth=f"{user}:{password}")
     from b2ct.opennebula.client import Client
 
     return Client(where, deadline=20), names

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +14,9 @@ from b2ct.core import files
 from b2ct.core.console import note
 from b2ct.core.errors import B2ctError, VerdictError
 from b2ct.site.catalogue import Role
+
+if TYPE_CHECKING:
+    from b2ct.site.chosen import ChosenSite
 
 
 @click.command()
@@ -41,7 +46,8 @@ def kickstart(
     """Render the kickstart of a role or a node.
 
     What site.yaml does not say is asked at the machine's console, before anything is erased.
-    Packages come from the network; `b2ct iso` decides anew, by what is on the medium.
+    Packages come from the network; `b2ct iso` decides anew, by what is on the medium. What is
+    printed has no secrets in it, and root's password is locked; what -o writes has them.
 
     \b
     Examples:
@@ -56,9 +62,9 @@ def kickstart(
     chosen = options.load_site(site_file)
     wanted = [Role(role) for role in roles]
     _agree(chosen, wanted, node)
-    made = render.render(
-        chosen.site, roles=wanted, node=node, release=release, secrets=chosen.carried()
-    )
+    made_with = partial(render.render, chosen.site, roles=wanted, node=node, release=release)
+    carried = chosen.carried()
+    made = made_with(secrets=carried.stand_ins)
     key = release or chosen.site.release.version
     findings = lint.lint(made.text, key) if with_lint else []
     if findings:
@@ -66,9 +72,14 @@ def kickstart(
             note(f"{made.name}: {finding}")
         raise VerdictError(f"--lint found {len(findings)} faults in {made.name}")
     if output is not None:
-        # It may carry the hash of root's password.
-        files.write(output, made.text, mode=0o600)
+        # Last, after all that can be refused. It may carry the hash of root's password.
+        with files.atomic(output, mode=0o600) as out:
+            out.write(made_with(secrets=carried.look_up()).text.encode())
         note(f"{output} written: {made.title}, {key}")
+    if carried:
+        made = made_with(secrets={})
+        if output is None:
+            note("note: secrets are left out of what is printed: -o FILE writes them")
     if as_json:
         result = {"name": made.name, "title": made.title, "release": key, "text": made.text}
         click.echo(json.dumps(result, indent=2, ensure_ascii=False))
@@ -76,7 +87,7 @@ def kickstart(
         click.echo(made.text, nl=False)
 
 
-def _agree(chosen: options.ChosenSite, roles: list[Role], node: str | None) -> None:
+def _agree(chosen: ChosenSite, roles: list[Role], node: str | None) -> None:
     """Refuse a node together with a role that it does not have."""
     found = chosen.site.node(node) if node else None
     if found and roles and roles != [found.role]:

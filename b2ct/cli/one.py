@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from b2ct.cli import options
+from b2ct.cli import options, trust
 from b2ct.core.console import note
 from b2ct.core.errors import EXIT_INTERRUPTED, B2ctError
 
 if TYPE_CHECKING:
-    from b2ct.cli.options import ChosenSite
     from b2ct.opennebula.client import Client
     from b2ct.opennebula.endpoint import Endpoint
+    from b2ct.site.chosen import ChosenSite
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 EVERY = 15.0
@@ -54,6 +54,7 @@ _ACCESS = (
 
 def access(command: Verb) -> Verb:
     """The options of every verb that speaks to OpenNebula."""
+    command = trust.in_clear_option(trust.site_option(command))
     for option in reversed(_ACCESS):
         command = option(command)
     return command
@@ -73,10 +74,14 @@ def endpoint_of(
     url: str | None, auth_file: Path | None, ca_file: Path | None, chosen: ChosenSite | None
 ) -> Endpoint:
     """Where OpenNebula is, and as whom to speak to it. Raises B2ctError with the remedy."""
-    from b2ct.opennebula import endpoint
+    from b2ct.opennebula import bound, endpoint
 
-    site = endpoint.of_site(chosen.site, chosen.folder) if chosen else None
-    found = endpoint.find(url=url, auth_file=auth_file, ca_file=ca_file, site=site)
+    site = endpoint.of_site(chosen) if chosen else None
+    consent = trust.consent()
+    found = endpoint.find(
+        url=url, auth_file=auth_file, ca_file=ca_file, site=site,
+        approve=lambda where: bound.check(where, site, consent),
+    )  # fmt: skip
     if found.in_clear:
         note(f"warning: the password goes to {found.host} unencrypted (http)")
     return found

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from b2ct.cli import trust
 from b2ct.core.console import note
 from b2ct.site.catalogue import Role
 
 if TYPE_CHECKING:
-    from b2ct.site.model import Site
+    from b2ct.site.chosen import ChosenSite
 
 DEFAULT_FILE = Path("site.yaml")
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
-site = click.option(
+_site = click.option(
     "--site",
     "site_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="The site file. Left out: site.yaml here; without one the machine asks for everything.",
 )
+
+
+def site(command: Verb) -> Verb:
+    """The option --site, and the one that says that the file may act."""
+    return _site(trust.site_option(command))
+
 
 roles = click.option(
     "--role",
@@ -59,51 +65,19 @@ def of_an_image(command: Verb) -> Verb:
     return command
 
 
-@dataclass(frozen=True)
-class ChosenSite:
-    """The site that a verb works for, and the folder that its secrets are relative to."""
-
-    site: Site
-    folder: Path
-
-    def carried(self) -> dict[str, str]:
-        """The secrets that go on a medium, as `kickstart.render` takes them; says so on stderr.
-
-        Raises B2ctError for a reference that leads nowhere.
-        """
-        from b2ct.site import secrets
-
-        wanted = self.site.secrets
-        found: dict[str, str] = {}
-        if wanted.root_password:
-            password = secrets.resolve(
-                wanted.root_password, folder=self.folder, name="root_password"
-            )
-            if password is not None:
-                # A salt from the site's name keeps the image the same for the same inputs.
-                found["root_password_hash"] = secrets.crypt_hash(
-                    password, salt_of=self.site.site.name
-                )
-                note("note: the hash of root's password goes on the medium")
-        password = secrets.resolve(
-            wanted.oneadmin_password, folder=self.folder, name="oneadmin_password"
-        )
-        if password is not None:
-            found["oneadmin_password"] = password.get_secret_value()
-            note("note: oneadmin's password will be readable by whoever finds the medium")
-        return found
-
-
 def load_site(site_file: Path | None) -> ChosenSite:
     """The site of --site, else of site.yaml in this folder, else one that leaves all open.
 
     Raises B2ctError for a file that is named but missing, and for all that is wrong in one.
     """
-    from b2ct.site.load import load
+    from b2ct.site.chosen import ChosenSite
+    from b2ct.site.load import load_read
     from b2ct.site.model import Site
+    from b2ct.site.trust import Origin
 
     chosen = site_file or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
     if chosen is None:
         note("note: there is no site.yaml here: everything is asked at the machine's console")
         return ChosenSite(Site(), Path.cwd())
-    return ChosenSite(load(chosen), chosen.absolute().parent)
+    read, text = load_read(chosen)
+    return ChosenSite(read, chosen.absolute().parent, Origin(chosen, text), trust.consent())

@@ -14,11 +14,11 @@ from b2ct.core.console import note
 from b2ct.core.errors import EXIT_VERDICT, B2ctError, VerdictError
 
 if TYPE_CHECKING:
-    from b2ct.cli.options import ChosenSite
     from b2ct.opennebula.client import Client
     from b2ct.opennebula.desired import Desired
     from b2ct.opennebula.plan import Options
     from b2ct.opennebula.steps import Plan, Step
+    from b2ct.site.chosen import ChosenSite
 
 EXIT_CHANGES = 2
 """Of `b2ct plan`: there is something to do. As `terraform plan -detailed-exitcode`."""
@@ -129,6 +129,7 @@ def apply(
     be deleted (run it again); 2 refused, nothing was changed.
     """
     from b2ct.opennebula import apply as carrying
+    from b2ct.opennebula import bound
     from b2ct.opennebula.plan import Options
 
     planned = _plan(access, Options(prune=prune, adopt=adopt, password=set_password))
@@ -138,9 +139,14 @@ def apply(
         return
     if not as_json:
         _show(planned, as_json=False)
-    # Before anything is done: a reference that leads nowhere is told first.
-    password = _password(planned.chosen) if _needs_password(pending) else ""
+    needed, leaving = _needs_password(pending), bound.leaves(planned.client.endpoint)
+    if needed:
+        planned.chosen.allow("dirac_password", leaving=leaving)
+    if any(step.kind == "template" for step in pending):
+        planned.chosen.allow_files()
     _confirm(len(pending), yes=yes)
+    # Before anything is done: a reference that leads nowhere is told first.
+    password = planned.chosen.needed_secret("dirac_password", leaving=leaving) if needed else ""
 
     def told(step: Step) -> None:
         (note if as_json else click.echo)(f"done: {step}")
@@ -168,11 +174,11 @@ def _plan(access: dict[str, Any], options: Options) -> _Planned:
             "there is no site.yaml here: nothing says what the cloud shall be",
             hint="name one with --site; `b2ct init` writes one to start from",
         )
-    client = one.connect(**access, chosen=chosen)
     from b2ct.opennebula import desired, live, workers
     from b2ct.opennebula import plan as planning
 
     contexts = workers.contexts(chosen.site, chosen.folder)
+    client = one.connect(**access, chosen=chosen)
     wanted = desired.desired(chosen.site, client.dialect, contexts)
     # Only who deletes something has to know what VMs use.
     there = live.read(client, vms=options.prune)
@@ -206,14 +212,3 @@ def _needs_password(pending: tuple[Step, ...]) -> bool:
         and (step.action == "create" or "password" in {change.name for change in step.changes})
         for step in pending
     )
-
-
-def _password(chosen: ChosenSite) -> str:
-    from b2ct.site import secrets
-
-    reference = chosen.site.secrets.dirac_password
-    name = "secrets.dirac_password"
-    value = secrets.resolve(reference, folder=chosen.folder, name=name) if reference else None
-    if value is None:
-        raise B2ctError(f"{name} is not given", hint="name where it is, such as {file: ...}")
-    return value.get_secret_value()

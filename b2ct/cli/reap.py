@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from b2ct.cli import options
+from b2ct.cli import one, options, trust
 from b2ct.core.console import note
 from b2ct.core.errors import VerdictError
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.site
+@trust.in_clear_option
 @click.option("--endpoint", metavar="URL", help="OpenNebula's XML-RPC, if not the site's.")
 @click.option(
     "--auth", type=click.Path(path_type=Path), metavar="FILE", help="A file of `user:password`."
@@ -101,20 +102,16 @@ def _reaper(
     user: str | None,
     prefixes: Sequence[str],
 ) -> Reaper:
-    from b2ct.opennebula import endpoint
     from b2ct.opennebula.client import Client
     from b2ct.opennebula.reaper import rules, run
     from b2ct.site.model import Site
 
-    if site_file is None and not options.DEFAULT_FILE.exists():
-        chosen = options.ChosenSite(Site(), Path.cwd())
-    else:
-        chosen = options.load_site(site_file)
-    name = rules.checked_user(chosen.site, user)
-    begin = rules.checked_prefixes(chosen.site, prefixes)
-    access = endpoint.of_site(chosen.site, chosen.folder)
-    one = Client(endpoint.find(url=url, auth_file=auth, site=access))
-    return run.Reaper(one, run.find_scope(one, name, begin), rules.of_site(chosen.site))
+    chosen = one.site_of(site_file)
+    site = chosen.site if chosen else Site()
+    name = rules.checked_user(site, user)
+    begin = rules.checked_prefixes(site, prefixes)
+    client = Client(one.endpoint_of(url, auth, None, chosen))
+    return run.Reaper(client, run.find_scope(client, name, begin), rules.of_site(site))
 
 
 def _print(reaper: Reaper, survey: Survey, outcomes: Sequence[Outcome], *, dry_run: bool) -> None:
@@ -122,14 +119,14 @@ def _print(reaper: Reaper, survey: Survey, outcomes: Sequence[Outcome], *, dry_r
 
     results = {one.verdict.vm.id: one for one in outcomes}
     wide = max((len(one_line(v.vm.name, 60)) for v in survey.verdicts), default=0)
-    for one in survey.verdicts:
-        outcome = results.get(one.vm.id)
-        word = outcome.result if outcome else "terminate" if one.reap else "keep"
-        shown = outcome.verdict if outcome else one
+    for seen in survey.verdicts:
+        outcome = results.get(seen.vm.id)
+        word = outcome.result if outcome else "terminate" if seen.reap else "keep"
+        shown = outcome.verdict if outcome else seen
         detail = f" ({outcome.detail})" if outcome and outcome.bad else ""
         rule = f"{shown.reason}: " if shown.reason else ""
-        name = one_line(one.vm.name, 60)
-        click.echo(f"{word:10}  {one.vm.id:>6}  {name:{wide}}  {rule}{shown.why}{detail}")
+        name = one_line(seen.vm.name, 60)
+        click.echo(f"{word:10}  {seen.vm.id:>6}  {name:{wide}}  {rule}{shown.why}{detail}")
     scope = reaper.scope
     unused = sum(v.reap for v in survey.verdicts)
     would = "would be terminated" if dry_run else "unused"

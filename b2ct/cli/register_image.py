@@ -13,13 +13,13 @@ from b2ct.core.console import byte_progress, note
 from b2ct.core.errors import B2ctError
 
 if TYPE_CHECKING:
-    from b2ct.cli.options import ChosenSite
     from b2ct.image.verify import Trust
     from b2ct.opennebula.content import Content
     from b2ct.opennebula.register.outcome import Outcome
     from b2ct.opennebula.register.plan import Plan
     from b2ct.opennebula.register.request import Request
     from b2ct.opennebula.vmtemplates import WorkerAbout
+    from b2ct.site.chosen import ChosenSite
 
 FILE = click.Path(path_type=Path)
 
@@ -87,9 +87,11 @@ class _Registration:
         self.source = _source(said)
         self.choice = _choice(said)
         self.chosen = one.site_of(said["site_file"])
-        where = one.endpoint_of(said["url"], said["auth_file"], said["ca_file"], self.chosen)
         content = _content(said)
         self.request = self._request(content)
+        if self.chosen and self.request.worker and not said["dry_run"]:
+            self.chosen.allow_files()
+        where = one.endpoint_of(said["url"], said["auth_file"], said["ca_file"], self.chosen)
         from b2ct.opennebula.client import Client
 
         self.one = Client(where)

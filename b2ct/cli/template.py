@@ -14,9 +14,9 @@ from b2ct.core.console import byte_progress, note
 from b2ct.core.errors import B2ctError
 
 if TYPE_CHECKING:
-    from b2ct.cli.options import ChosenSite
     from b2ct.opennebula.content import Content
     from b2ct.opennebula.vmtemplates import ImageAbout, WorkerAbout
+    from b2ct.site.chosen import ChosenSite
 
 VERBS: Verbs = {
     "render": ("template", "render", "Write templates for oneimage and onetemplate."),

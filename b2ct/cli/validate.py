@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from b2ct.core.errors import EXIT_INTERRUPTED, EXIT_REFUSED, EXIT_VERDICT, B2ctE
 from b2ct.site.catalogue import Role
 
 if TYPE_CHECKING:
+    from b2ct.site.chosen import ChosenSite
     from b2ct.site.model import Node, Site
     from b2ct.validate.access import Access
     from b2ct.validate.check import Check
@@ -171,12 +173,14 @@ def _checks(chosen: dict[str, Any]) -> tuple[Check, ...]:
     return narrowed(collect(chosen["folders"]), chosen["patterns"])
 
 
-def _plan(site: options.ChosenSite, checks: tuple[Check, ...], chosen: dict[str, Any]) -> Plan:
+def _plan(site: ChosenSite, checks: tuple[Check, ...], chosen: dict[str, Any]) -> Plan:
     from b2ct.validate.check import Subject
     from b2ct.validate.given import Options
     from b2ct.validate.runner import Plan
 
     nodes = _nodes(site.site, chosen)
+    if chosen["dirac"] and not chosen["no_vms"]:
+        site.allow("dirac_password", leaving=True)  # the live view leaves no room for a question
     if len(nodes) < len(site.site.nodes):
         checks = tuple(check for check in checks if check.subject is Subject.NODE)
     return Plan(
@@ -188,6 +192,7 @@ def _plan(site: options.ChosenSite, checks: tuple[Check, ...], chosen: dict[str,
             test_vms=not chosen["no_vms"],
             folder=site.folder,
             identity=chosen["identity"],
+            dirac_password=partial(site.needed_secret, "dirac_password", leaving=True),
         ),
         user=chosen["user"] or "root",
         jobs=chosen["jobs"],

@@ -111,6 +111,19 @@ def sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
+def refuse_unwritable(path: Path) -> None:
+    """Raise B2ctError now for a file that `atomic` could not make after all the work."""
+    folder = Path(os.path.realpath(path)).parent
+    try:
+        if not folder.is_dir():
+            code = errno.ENOTDIR if folder.exists() else errno.ENOENT
+            raise OSError(code, os.strerror(code))
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as err:
+        raise explain(err, f"write {path}") from err
+
+
 def refuse_existing(path: Path) -> None:
     """Raise B2ctError for a file that is there already; a folder is left to `atomic` to explain."""
     if path.exists() and not path.is_dir():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,10 @@ from b2ct.core.errors import B2ctError
 from b2ct.media import medium, remaster
 from b2ct.media.installer import Installer, inspect
 from b2ct.site.catalogue import Role
+from b2ct.site.chosen import Carried
 from b2ct.site.model import Site
+
+UNKNOWN = "not known: a dry run looks no secrets up"
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class IsoRequest:
     site: Site
     roles: tuple[Role, ...]
     nodes: tuple[str, ...] = ()
-    secrets: dict[str, str] = field(default_factory=dict, repr=False)
+    secrets: Carried = field(default_factory=Carried, repr=False)
     output: Path | None = None
     force: bool = False
     serial: str | None = None
@@ -49,6 +53,8 @@ class IsoMade:
     medium: medium.Medium
     output: Path
     written: remaster.Written | None
+    complete: bool = True
+    """The kickstarts have their secrets; a dry run looks none up, so that it knows no hash."""
 
     def as_json(self) -> dict[str, Any]:
         """The account for programs."""
@@ -66,7 +72,11 @@ class IsoMade:
             "packages_from": self.medium.source.kind,
             "assumed": list(self.medium.assumed),
             "kickstarts": [
-                {"path": path, "sha256": hashlib.sha256(text).hexdigest(), "title": entry.title}
+                {
+                    "path": path,
+                    "sha256": hashlib.sha256(text).hexdigest() if self.complete else None,
+                    "title": entry.title,
+                }
                 for (path, text), entry in zip(
                     self.medium.files.items(), self.medium.entries, strict=True
                 )
@@ -89,7 +99,7 @@ class IsoMade:
         for index, found in enumerate(account["kickstarts"]):
             mark = "  (default)" if index == 0 else ""
             lines.append(f"  entry     {found['title']}{mark}")
-            lines.append(f"            {found['path']}  sha256 {found['sha256']}")
+            lines.append(f"            {found['path']}  sha256 {found['sha256'] or UNKNOWN}")
         if self.written and self.written.sha256:
             lines.append(f"  sha256    {self.written.sha256}")
         if self.written:
@@ -103,13 +113,30 @@ def make_iso(request: IsoRequest, source: Path) -> IsoMade:
     Raises B2ctError for what cannot work; then nothing was written.
     """
     installer = inspect(source)
-    prepared = medium.prepare(
-        request.site, installer, roles=request.roles, nodes=request.nodes, secrets=request.secrets
-    )
+    prepared, plan = _planned(request, installer, request.secrets.stand_ins)
     output = request.output or Path(_default_name(request, installer))
     replace(request, output=output).check()
     if output.exists() and output.samefile(source):
         raise B2ctError(f"{output} is the installer image itself", hint="name another with -o")
+    if request.dry_run:
+        return IsoMade(installer, prepared, output, None, complete=not request.secrets)
+    if request.secrets:
+        # Last: what a site.yaml reaches for is not touched when anything is refused.
+        files.refuse_unwritable(output)
+        prepared, plan = _planned(request, installer, request.secrets.look_up())
+    with byte_progress(f"writing {output.name}", installer.size) as advance:
+        # With a hash or a password on it the image is for its maker's eyes.
+        mode = 0o600 if request.secrets else 0o644
+        written = remaster.write(plan, output, progress=advance, sha256=request.sha256, mode=mode)
+    return IsoMade(installer, prepared, output, written)
+
+
+def _planned(
+    request: IsoRequest, installer: Installer, secrets: Mapping[str, str]
+) -> tuple[medium.Medium, remaster.Plan]:
+    prepared = medium.prepare(
+        request.site, installer, roles=request.roles, nodes=request.nodes, secrets=secrets
+    )
     choice = prepared.site.installer
     plan = remaster.plan(
         installer,
@@ -118,13 +145,7 @@ def make_iso(request: IsoRequest, source: Path) -> IsoMade:
         timeout=choice.timeout,
         serial=request.serial or choice.serial_console,
     )
-    if request.dry_run:
-        return IsoMade(installer, prepared, output, None)
-    with byte_progress(f"writing {output.name}", installer.size) as advance:
-        # With a hash or a password on it the image is for its maker's eyes.
-        mode = 0o600 if request.secrets else 0o644
-        written = remaster.write(plan, output, progress=advance, sha256=request.sha256, mode=mode)
-    return IsoMade(installer, prepared, output, written)
+    return prepared, plan
 
 
 def _default_name(request: IsoRequest, installer: Installer) -> str:

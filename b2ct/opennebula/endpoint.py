@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -22,7 +22,9 @@ from b2ct.core import console
 from b2ct.core.errors import B2ctError
 
 if TYPE_CHECKING:
-    from b2ct.site.model import Site
+    from ipaddress import IPv4Network
+
+    from b2ct.site.chosen import ChosenSite
 
 DEFAULT_URL = "http://localhost:2633/RPC2"
 PORT = 2633
@@ -30,6 +32,12 @@ SYSTEM = Path("/var/lib/one/.one")
 """oneadmin's own files, on the front-end."""
 LARGEST = 4096
 """Bytes of an auth or endpoint file: what is longer is another file given by mistake."""
+OF_SITE = "the control node of site.yaml"
+"""Where an address comes from that the user did not give."""
+ADMIN_SECRET = "site.yaml (secrets.oneadmin_password)"  # noqa: S105 - a place
+DIRAC_SECRET = "site.yaml (secrets.dirac_password)"  # noqa: S105 - a place
+SITE_SECRETS = frozenset({ADMIN_SECRET, DIRAC_SECRET})
+"""Where credentials come from that are the site's own."""
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
 Notice = Callable[[str], None]
@@ -81,6 +89,12 @@ class SiteAccess:
     """None: it was made on the control node, and is nowhere else."""
     control: str
     """How to reach the control node by SSH."""
+    networks: tuple[IPv4Network, ...] = ()
+    """The site's own."""
+    made_there: bool = False
+    """The control node made the password itself: `password` has none."""
+    allow: Callable[[], None] = lambda: None
+    """Asks whether the password may go to the server that site.yaml names. Raises B2ctError."""
 
 
 def find(
@@ -92,11 +106,13 @@ def find(
     environ: Mapping[str, str] | None = None,
     system: Path = SYSTEM,
     notice: Notice = console.note,
+    approve: Callable[[Endpoint], None] = lambda _found: None,
 ) -> Endpoint:
     """The endpoint for these options, the environment, the home folder and the site.
 
     Raises B2ctError with the remedy when there are no credentials, or when a file that was named
-    cannot be used. `notice` hears of a file that others in its group may read.
+    cannot be used. `notice` hears of a file that others in its group may read. `approve` may
+    refuse where the credentials would go; a secret of site.yaml is looked up only after that.
     """
     env = os.environ if environ is None else environ
     home = Path(env["HOME"]) / ".one" if env.get("HOME") else None
@@ -107,16 +123,23 @@ def find(
             f"there is no file {ca_file} with CA certificates",
             hint="name a PEM file, or leave the option out",
         )
-    return Endpoint(
+    found = Endpoint(
         checked_url(address, url_from), auth, ca_file=str(ca_file or ""),
         url_from=url_from, auth_from=auth_from,
     )  # fmt: skip
+    approve(found)
+    if site and auth_from == ADMIN_SECRET:
+        if (password := site.password()) is None:
+            raise _none_found(home, site)
+        return replace(found, auth=_auth(f"{found.auth}{password}", "secrets.oneadmin_password"))
+    return found
 
 
-def of_site(site: Site, folder: Path) -> SiteAccess | None:
-    """The control node of a site; None when the file names none. `folder` is that of site.yaml."""
+def of_site(chosen: ChosenSite) -> SiteAccess | None:
+    """The control node of a site; None when the file names none."""
     from b2ct.site.catalogue import Role
 
+    site = chosen.site
     control = next(iter(site.with_role(Role.CONTROL, Role.SINGLE)), None)
     if control is None:
         return None
@@ -124,15 +147,17 @@ def of_site(site: Site, folder: Path) -> SiteAccess | None:
     host = control.address or f"{control.name}{domain}"
 
     def password() -> str | None:
-        from b2ct.site import secrets
-
-        value = secrets.resolve(
-            site.secrets.oneadmin_password, folder=folder, name="secrets.oneadmin_password"
-        )
+        value = chosen.secret("oneadmin_password")
         return value.get_secret_value() if value else None
 
     shown = f"[{host}]" if ":" in host else host
-    return SiteAccess(f"http://{shown}:{PORT}/RPC2", password, host)
+    own = tuple(network.cidr for network in site.networks.values() if network.cidr)
+    made_there = bool(site.secrets.oneadmin_password.generate)
+
+    def allow() -> None:
+        chosen.allow("oneadmin_password", leaving=True)
+
+    return SiteAccess(f"http://{shown}:{PORT}/RPC2", password, host, own, made_there, allow)
 
 
 def checked_url(url: str, url_from: str = "the caller") -> str:
@@ -177,7 +202,7 @@ def _address(
             path = folder / "one_endpoint"
             return _first_line(path, _read(path)), str(path)
     if site:
-        return site.url, "the control node of site.yaml"
+        return site.url, OF_SITE
     return DEFAULT_URL, "OpenNebula's default"
 
 
@@ -201,16 +226,24 @@ def _credentials(
     for folder in folders:
         if folder and _there(folder / "one_auth"):
             return _from_file(folder / "one_auth", notice), str(folder / "one_auth")
-    if site and (password := site.password()) is not None:
-        return _auth(f"oneadmin:{password}", "secrets.oneadmin_password"), "site.yaml"
-    home_file = (folders[0] or Path("~/.one")) / "one_auth"
-    hint = f"put `user:password` into {home_file} (chmod 600), or name a file with --auth"
+    if site and not site.made_there:
+        return "oneadmin:", ADMIN_SECRET
+    raise _none_found(folders[0], site)
+
+
+def _none_found(home: Path | None, site: SiteAccess | None) -> B2ctError:
+    home_file = (home or Path("~/.one")) / "one_auth"
+    hint = (
+        f"put `user:password` into {home_file} (mkdir -p {home_file.parent}; chmod 600), or name "
+        "a file with --auth"
+    )
     if site:
         hint = (
-            f"the control node made oneadmin's password itself: ssh root@{site.control} cat "
-            f"{SYSTEM}/one_auth > {home_file}; chmod 600 {home_file}"
+            "the control node made oneadmin's password itself: "
+            f"(umask 077; mkdir -p {home_file.parent}; ssh root@{site.control} cat "
+            f"{SYSTEM}/one_auth > {home_file})"
         )
-    raise B2ctError("no credentials for OpenNebula were found", hint=hint)
+    return B2ctError("no credentials for OpenNebula were found", hint=hint)
 
 
 def _there(path: Path) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from b2ct.document import load as document
+from b2ct.document import source
 from b2ct.document.finding import Finding
 from b2ct.document.kind import Kind
 from b2ct.site import crosscheck
@@ -29,7 +30,14 @@ def load(path: Path) -> Site:
     VMs are looked at, too. Raises InvalidFileError with all problems, also when the file cannot be
     read.
     """
-    return document.load(replace(KIND, crosscheck=lambda site: _with_files(site, path)), path)
+    return load_read(path)[0]
+
+
+def load_read(path: Path) -> tuple[Site, str]:
+    """The same, and the very text that was read: who asks for trust in the file, hashes that."""
+    kind = replace(KIND, crosscheck=lambda site: _with_files(site, path))
+    text = source.read(path, kind)
+    return document.load_text(kind, text, path), text
 
 
 def _with_files(site: Site, path: Path) -> list[Finding]:

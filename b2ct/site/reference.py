@@ -30,6 +30,10 @@ Start one with `b2ct init`, find every mistake in it with `b2ct check`.
 - Secrets never stand in the file: `{file: ...}` (its first line; the path is relative to the
   folder of site.yaml), `{env: ...}` or `{command: [...]}` (no shell; it runs in that folder)
   say where they are, and `generate` has them made on the machine.
+- Before a command runs or a file outside of the folder is read for the first time, b2ct shows it
+  and asks. The answer holds until site.yaml or a program of its folder changes, and is kept in
+  `~/.local/state/b2ct/consent`. Without a terminal b2ct refuses, unless `--trust-site` is given.
+  What only looks (`check`, `kickstart` without `-o`, `--dry-run` of a medium) reads no secret.
 
 Editors complete and check the file with its JSON Schema, which the first line of a starter
 names (for those with a YAML language server):

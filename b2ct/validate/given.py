@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from b2ct.core.errors import B2ctError
 from b2ct.validate.check import Check, Subject
 
 if TYPE_CHECKING:
@@ -38,6 +39,12 @@ WIDEST = 32
 Answer = TypeVar("Answer")
 
 
+def _no_password() -> str:
+    raise B2ctError(
+        "the password of DIRAC's user is not at hand here", hint="run `b2ct validate --dirac`"
+    )
+
+
 @dataclass(frozen=True)
 class Options:
     """What the user chose, for checks that have a choice."""
@@ -52,6 +59,8 @@ class Options:
     """That of site.yaml, to which the files it names are relative."""
     identity: Path | None = None
     """The private key that the user named."""
+    dirac_password: Callable[[], str] = _no_password
+    """Looks the password of DIRAC's user up. Raises B2ctError where it cannot."""
 
 
 class Hosts(Mapping[str, "Host"]):

@@ -10,6 +10,7 @@ import pytest
 from b2ct.core.errors import B2ctError
 from b2ct.opennebula.endpoint import Endpoint, SiteAccess, checked_url, find, of_site
 from b2ct.site import load
+from b2ct.site.chosen import ChosenSite
 
 
 def put(path: Path, text: str = "me:secret\n", mode: int = 0o600) -> Path:
@@ -177,7 +178,7 @@ def test_a_password_in_the_clear(url: str, clear: bool) -> None:
 
 class TestSite:
     def site(self, text: str, folder: Path) -> SiteAccess | None:
-        return of_site(load.load_text(text), folder)
+        return of_site(ChosenSite(load.load_text(text), folder))
 
     def test_the_control_node_by_its_address(self, tmp_path: Path) -> None:
         access = self.site(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from b2ct.core import files
 from b2ct.core.console import byte_progress
 from b2ct.core.errors import B2ctError
 from b2ct.firmware.grub import Grub
@@ -18,6 +20,7 @@ from b2ct.media.key.kickstarts import Prepared, prepare
 from b2ct.media.key.plan import KeyPlan
 from b2ct.media.key.request import KeyRequest
 from b2ct.media.layout import read_layout
+from b2ct.media.make import UNKNOWN
 from b2ct.media.source import Image
 
 _MOST_TOLD = 12
@@ -32,11 +35,16 @@ class KeyMade:
     plan: KeyPlan
     output: Path
     written: image.Written | None
+    complete: bool = True
+    """The kickstarts have their secrets; a dry run looks none up, so that it knows no hash."""
 
     def as_json(self) -> dict[str, Any]:
         """The account for programs."""
         done = self.written
-        sums = {p: hashlib.sha256(data).hexdigest() for p, data in self.prepared.kickstarts.items()}
+        sums = {
+            path: hashlib.sha256(data).hexdigest() if self.complete else None
+            for path, data in self.prepared.kickstarts.items()
+        }
         return {
             "output": str(self.output),
             "written": done is not None,
@@ -76,7 +84,7 @@ class KeyMade:
         for index, found in enumerate(told):
             mark = "  (default)" if index == 0 else ""
             lines.append(f"  entry     {found['title']}{mark}")
-            lines.append(f"            {found['path']}  sha256 {found['sha256']}")
+            lines.append(f"            {found['path']}  sha256 {found['sha256'] or UNKNOWN}")
         if more := len(self.prepared.rows) - len(told):
             lines.append(f"  ... and {more} more, which --json lists")
         if self.written and self.written.sha256:
@@ -104,11 +112,22 @@ def _make(request: KeyRequest, installer: Installer, source: Path, grub: Future[
         raise B2ctError(f"{output} is the installer image itself", hint="name another with -o")
     with Image(source) as iso:
         layout = read_layout(iso)
-        prepared = prepare(request, installer, iso, layout.descriptors.primary)
-        plan = plans.plan(request, installer, prepared, iso=iso, layout=layout, name=output.name)
+
+        def planned(secrets: Mapping[str, str]) -> tuple[Prepared, KeyPlan]:
+            made = prepare(request, installer, iso, layout.descriptors.primary, secrets)
+            return made, plans.plan(
+                request, installer, made, iso=iso, layout=layout, name=output.name
+            )
+
+        prepared, plan = planned(request.secrets.stand_ins)
         pieces = plan.pieces(grub.result())
         if request.dry_run:
-            return KeyMade(installer, prepared, plan, output, None)
+            return KeyMade(installer, prepared, plan, output, None, complete=not request.secrets)
+        if request.secrets:
+            # Last: what a site.yaml reaches for is not touched when anything is refused.
+            files.refuse_unwritable(output)
+            prepared, plan = planned(request.secrets.look_up())
+            pieces = plan.pieces(grub.result())
         total = sum(piece.segment.length for piece in pieces)
         with byte_progress(f"writing {output.name}", total) as advance:
             written = image.write(

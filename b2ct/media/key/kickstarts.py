@@ -40,13 +40,19 @@ class Prepared:
     """What was not said and had to be decided, for the user to read."""
 
 
-def prepare(request: KeyRequest, installer: Installer, iso: Image, volume: Volume) -> Prepared:
+def prepare(
+    request: KeyRequest,
+    installer: Installer,
+    iso: Image,
+    volume: Volume,
+    secrets: Mapping[str, str],
+) -> Prepared:
     """The kickstarts and boot entries. Raises B2ctError where site and installer disagree."""
     roles, nodes = request.scope()
     if not roles and not nodes:
         return _adopted(installer, iso, volume)
     site, assumed = _packages_by_network(request.site, installer)
-    made = medium.prepare(site, installer, roles=roles, nodes=nodes, secrets=request.secrets)
+    made = medium.prepare(site, installer, roles=roles, nodes=nodes, secrets=secrets)
     count = len(made.entries) - len(nodes)
     rows = [
         Row(entry.title, entry.kickstart or "", _meaning(index, count, several=len(roles) > 1))

@@ -11,6 +11,7 @@ from b2ct.media import bootcfg
 from b2ct.media.bootcfg import Serial
 from b2ct.media.key import names
 from b2ct.site.catalogue import Role
+from b2ct.site.chosen import Carried
 from b2ct.site.model import Site
 
 
@@ -21,7 +22,7 @@ class KeyRequest:
     site: Site
     roles: tuple[Role, ...] = ()
     nodes: tuple[str, ...] = ()
-    secrets: dict[str, str] = field(default_factory=dict, repr=False)
+    secrets: Carried = field(default_factory=Carried, repr=False)
     output: Path | None = None
     wanted_label: str | None = None
     size: int | None = None

@@ -29,7 +29,7 @@ def run(one: Client, site: Site, options: Options) -> None:
     dirac = site.cloud.dirac
     if dirac is None:
         not_applicable("site.yaml names no user of DIRAC")
-    driver = _driver(one, dirac.user, _password(site, options))
+    driver = _driver(one, dirac.user, options.dirac_password())
     workers = list(site.described_workers)
     sizes = {size.name: size for size in driver.list_sizes()}
     size = next((sizes[name] for name in workers if name in sizes), None)
@@ -49,17 +49,6 @@ def run(one: Client, site: Site, options: Options) -> None:
         except KeyboardInterrupt:  # as in b2ct.validate.trial.vms
             _removed(driver, name)
             raise
-
-
-def _password(site: Site, options: Options) -> str:
-    from b2ct.site import secrets as references
-
-    reference = site.secrets.dirac_password
-    where = "secrets.dirac_password"
-    value = references.resolve(reference, folder=options.folder, name=where) if reference else None
-    if value is None:
-        raise B2ctError(f"{where} is not given", hint="name in site.yaml where it is: {file: ...}")
-    return value.get_secret_value()
 
 
 def _driver(one: Client, user: str, password: str) -> OpenNebulaNodeDriver:

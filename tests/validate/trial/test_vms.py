@@ -6,6 +6,7 @@ import getpass
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +17,7 @@ from b2ct.core.errors import B2ctError
 from b2ct.core.sshkey import OneTimeKey
 from b2ct.opennebula.client import Client
 from b2ct.opennebula.text import Attributes
+from b2ct.site.chosen import ChosenSite
 from b2ct.site.model import Site
 from b2ct.validate.check import CheckFailedError, NotApplicableError
 from b2ct.validate.given import Hosts, Options
@@ -98,7 +100,9 @@ def place() -> Iterator[Place]:
                 }
             )
         )  # fmt: skip
-        yield Place(double, one, Site.model_validate(SITE), Options(vm_seconds=20))
+        site = Site.model_validate(SITE)
+        password = partial(ChosenSite(site, Path()).needed_secret, "dirac_password")
+        yield Place(double, one, site, Options(vm_seconds=20, dirac_password=password))
 
 
 @pytest.fixture
