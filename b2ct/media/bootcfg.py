@@ -127,10 +127,12 @@ def stage2_device(text: str) -> str:
 def titles(kind: str, text: str) -> list[str]:
     """The titles in a file, as they are written."""
     pattern = {
-        ISOLINUX: r"(?im)^\s*menu\s+(?:label|title)\s+(.+)$",
-        GRUB: r"""(?m)^\s*menuentry\s+["']([^"']+)["']""",
+        ISOLINUX: r"(?i)\s*menu\s+(?:label|title)\s+(.+)",
+        GRUB: r"""\s*menuentry\s+["']([^"']+)["']""",
     }[kind]
-    return [title.strip().replace("^", "") for title in re.findall(pattern, text)]
+    # Line by line: over a whole text these patterns would begin anew at each of its blank lines.
+    found = (re.match(pattern, line) for line in _lines(text))
+    return [title[1].strip().replace("^", "") for title in found if title]
 
 
 @dataclass(frozen=True)
@@ -179,7 +181,16 @@ def _tokens(line: str) -> list[str]:
 
 def _without_ours(text: str) -> str:
     """The file as it was before an earlier run of ours put its entries in."""
-    return re.sub(rf"(?ms)^{re.escape(_BEGIN)}$.*?^{re.escape(_END)}$\n?", "", text)
+    kept, ours = list[str](), list[str]()
+    for line in text.splitlines(keepends=True):
+        mark = line.rstrip("\n")
+        if ours or mark == _BEGIN:
+            ours.append(line)
+        else:
+            kept.append(line)
+        if mark == _END:
+            ours = []
+    return "".join([*kept, *ours])  # a beginning without an end is not ours
 
 
 def _arguments(original: Sequence[str], entry: Entry, menu: Menu) -> list[str]:
@@ -349,16 +360,14 @@ class _GrubTemplate:
 def _grub_template(lines: list[str]) -> _GrubTemplate | None:
     """The first entry that installs; one that checks the medium first, if there is no other."""
     found: list[_GrubTemplate] = []
+    options, start = "", 0
     for index, line in enumerate(lines):
-        header = re.match(r"""\s*menuentry\s+(?:"[^"]*"|'[^']*')(.*)\{\s*$""", line)
-        if not header:
-            continue
-        end = next((i for i in range(index, len(lines)) if lines[i].strip() == "}"), None)
-        if end is None:
-            continue
-        template = _grub_entry_template(header[1], lines[index + 1 : end])
-        if template:
-            found.append(template)
+        if header := re.match(r"""\s*menuentry\s+(?:"[^"]*"|'[^']*')(.*)\{\s*$""", line):
+            options, start = header[1], index + 1
+        elif start and line.strip() == "}":
+            if template := _grub_entry_template(options, lines[start:index]):
+                found.append(template)
+            start = 0
     plain = [t for t in found if not any(a.startswith("rd.live.check") for a in t.tokens)]
     return next(iter(plain or found), None)
 

@@ -21,7 +21,15 @@ from b2ct.media.layout import Layout, read_layout
 from b2ct.media.source import Image
 from b2ct.site.catalogue import RELEASES
 
-_SMALL = 2**20
+_LARGEST_MENU = 2**20
+_LARGEST_TREEINFO = 2**18
+_LARGEST_DISCINFO = 2**12
+"""Bytes; what distributions write is a tenth of it."""
+_LONGEST_LINE = 1000
+"""Characters of a line of `.treeinfo`; configparser takes quadratic time for one."""
+_LONGEST_NAME = 200
+"""Characters of a text that may name a distribution."""
+_MOST_TITLES = 64
 _ISOLINUX_PATHS = ("isolinux/isolinux.cfg", "isolinux.cfg", "boot/isolinux/isolinux.cfg")
 _GRUB_PATHS = ("boot/grub2/grub.cfg", "boot/grub/grub.cfg")
 _KERNELS = (
@@ -152,10 +160,10 @@ def _kernel(image: Image, volume: Volume) -> tuple[str, str]:
 def _boot_configs(image: Image, layout: Layout) -> Iterator[BootConfig]:
     volume = layout.descriptors.primary
     for path in _ISOLINUX_PATHS:
-        if (data := content(image, volume, path, limit=_SMALL)) is not None:
+        if (data := content(image, volume, path, limit=_LARGEST_MENU)) is not None:
             yield BootConfig(path, ISOLINUX, "tree", _decode(data))
     for path in (*_GRUB_PATHS, *_efi_paths(image, volume)):
-        if (data := content(image, volume, path, limit=_SMALL)) is not None:
+        if (data := content(image, volume, path, limit=_LARGEST_MENU)) is not None:
             yield BootConfig(path, GRUB, "tree", _decode(data))
     for partition in layout.esps:
         for path, data in esp.read_configurations(image, partition).items():
@@ -187,9 +195,10 @@ def _check_bootable(image: Image, layout: Layout, configs: tuple[BootConfig, ...
 def _treeinfo(image: Image, volume: Volume) -> configparser.ConfigParser:
     """`.treeinfo`, empty where there is none or it cannot be read."""
     parser = configparser.ConfigParser(interpolation=None, strict=False)
-    data = content(image, volume, ".treeinfo", limit=_SMALL)
+    data = content(image, volume, ".treeinfo", limit=_LARGEST_TREEINFO) or b""
+    lines = data.decode(errors="replace").splitlines()
     try:
-        parser.read_string((data or b"").decode(errors="replace"))
+        parser.read_file(line for line in lines if len(line) <= _LONGEST_LINE)
     except configparser.Error:
         return configparser.ConfigParser(interpolation=None)
     return parser
@@ -205,11 +214,16 @@ def _self_descriptions(
     for section, key in (("release", "name"), ("general", "family")):
         name = tree.get(section, key, fallback="")
         yield f"{name} {tree.get(section, 'version', fallback='')}"
-    lines = _decode(content(image, volume, ".discinfo", limit=_SMALL) or b"").splitlines()
-    yield "".join(lines[1:2])
+    yield "".join(_discinfo(image, volume)[1:2])
     yield volume.identifier
     for config in configs:
-        yield from bootcfg.titles(config.kind, config.text)
+        yield from bootcfg.titles(config.kind, config.text)[:_MOST_TITLES]
+
+
+def _discinfo(image: Image, volume: Volume) -> list[str]:
+    """The lines of `.discinfo`: time, name, architecture, numbers of discs."""
+    data = content(image, volume, ".discinfo", limit=_LARGEST_DISCINFO) or b""
+    return _decode(data).splitlines()
 
 
 def _recognise(image: Image, texts: list[str]) -> tuple[str, str, str, str]:
@@ -217,7 +231,7 @@ def _recognise(image: Image, texts: list[str]) -> tuple[str, str, str, str]:
     strange = ""
     for key, pattern in _DISTRIBUTIONS:
         for text in texts:
-            found = re.search(rf"(?<![A-Za-z])({pattern}){_VERSION}", text)
+            found = re.search(rf"(?<![A-Za-z])({pattern}){_VERSION}", text[:_LONGEST_NAME])
             if not found:
                 continue
             name = re.sub(r"[_-]+", " ", found[1])
@@ -240,11 +254,10 @@ def _is_menu_word(name: str) -> bool:
 
 def _architecture(image: Image, volume: Volume, tree: configparser.ConfigParser) -> str:
     """`x86_64`, or empty when nothing says. Raises B2ctError for another architecture."""
-    lines = _decode(content(image, volume, ".discinfo", limit=_SMALL) or b"").splitlines()
     for text in (
         tree.get("tree", "arch", fallback=""),
         tree.get("general", "arch", fallback=""),
-        "".join(lines[2:3]),
+        "".join(_discinfo(image, volume)[2:3]),
         volume.identifier.replace("-", " ").replace(".", " ").replace("_x86_64", " x86_64"),
     ):
         if found := _ARCHITECTURE.search(text):

@@ -17,8 +17,12 @@ from b2ct.media.source import SECTOR, Image
 
 DIRECTORY = 0x02
 MULTI_EXTENT = 0x80
-LARGEST_DIRECTORY = 8 * 2**20
+LARGEST_DIRECTORY = 4 * 2**20
 """Bytes of one directory; a DVD's biggest has one or two MiB."""
+LARGEST_TREES = 32 * 2**20
+"""Bytes of all directories that are read, in both trees: they may lie one over the other."""
+DEEPEST = 32
+"""Parts of a path; ISO 9660 knows 8 levels."""
 DESCRIPTORS = 32
 """Volume descriptors that are looked at; real images have three or four."""
 _BOOT_RECORD, _PRIMARY, _SUPPLEMENTARY, _TERMINATOR = 0, 1, 2, 255
@@ -180,12 +184,33 @@ def directory_bytes(image: Image, volume: Volume, record: Record) -> bytes:
     """The bytes of a directory."""
     if not 0 < record.size <= LARGEST_DIRECTORY:
         damaged(image, f"a directory of {record.size} bytes")
+    image.walked += record.size
+    if image.walked > LARGEST_TREES:
+        damaged(image, f"its directories have more than {LARGEST_TREES >> 20} MiB")
     return image.read((volume.base + record.extent) * SECTOR, record.size)
 
 
-def children(image: Image, volume: Volume, record: Record) -> list[Record]:
+@dataclass(frozen=True)
+class Directory:
+    """What a directory holds, without itself and its parent; of one name the first counts."""
+
+    records: tuple[Record, ...]
+    names: dict[str, Record]
+
+
+def directory(image: Image, volume: Volume, record: Record) -> Directory:
+    """A directory, parsed once for an opened image."""
+    where = (volume.base + record.extent, record.size, volume.joliet)
+    if where not in image.directories:
+        records = split_records(image, directory_bytes(image, volume, record))[2:]
+        names = {volume.name(one): one for one in reversed(records)}
+        image.directories[where] = Directory(tuple(records), names)
+    return image.directories[where]
+
+
+def children(image: Image, volume: Volume, record: Record) -> tuple[Record, ...]:
     """What a directory holds, without itself and its parent."""
-    return split_records(image, directory_bytes(image, volume, record))[2:]
+    return directory(image, volume, record).records
 
 
 def find(image: Image, volume: Volume, path: str, *, start: Record | None = None) -> Record | None:
@@ -193,16 +218,14 @@ def find(image: Image, volume: Volume, path: str, *, start: Record | None = None
 
     The path counts from the directory `start`, or from the root.
     """
+    parts = [part for part in path.split("/") if part]
     record = start or volume.root
-    for part in filter(None, path.split("/")):
-        if not record.is_directory:
-            return None
-        here = (r for r in children(image, volume, record) if volume.name(r) == part)
-        found = next(here, None)
+    for part in parts[: DEEPEST + 1]:
+        found = directory(image, volume, record).names.get(part) if record.is_directory else None
         if found is None:
             return None
         record = found
-    return record
+    return record if len(parts) <= DEEPEST else None
 
 
 def content(image: Image, volume: Volume, path: str, *, limit: int) -> bytes | None:
@@ -210,6 +233,11 @@ def content(image: Image, volume: Volume, path: str, *, limit: int) -> bytes | N
     record = find(image, volume, path)
     if record is None or record.is_directory:
         return None
+    return small(image, volume, path, record, limit=limit)
+
+
+def small(image: Image, volume: Volume, path: str, record: Record, *, limit: int) -> bytes:
+    """The bytes of the file at a record. Raises B2ctError above `limit` bytes."""
     if record.size > limit or record.flags & MULTI_EXTENT:
         damaged(image, f"/{path} has {record.size} bytes, more than such a file ever has")
     return image.read((volume.base + record.extent) * SECTOR, record.size)

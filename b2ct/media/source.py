@@ -6,9 +6,13 @@ import os
 import stat
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from b2ct.core.errors import B2ctError
 from b2ct.core.files import explain
+
+if TYPE_CHECKING:
+    from b2ct.media.iso9660 import Directory
 
 SECTOR = 2048
 """Bytes of a logical sector of ISO 9660 and El Torito."""
@@ -36,6 +40,10 @@ class Image:
         except OSError as err:
             raise explain(err, f"read {path}") from err
         self.size = os.lseek(self.handle, 0, os.SEEK_END)
+        self.directories: dict[object, Directory] = {}
+        """Directories that were parsed already, by where they are."""
+        self.walked = 0
+        """Bytes of directories that were read."""
         self.modified = os.fstat(self.handle).st_mtime_ns
 
     def read(self, offset: int, length: int) -> bytes:

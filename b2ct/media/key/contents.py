@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 
 from b2ct.core.errors import B2ctError
 from b2ct.media.imagewriter import Copy
 from b2ct.media.installer import Installer
-from b2ct.media.iso9660 import MULTI_EXTENT, Record, Volume, children, content, damaged, susp
+from b2ct.media.iso9660 import MULTI_EXTENT, Record, Volume, children, damaged, small, susp
 from b2ct.media.key.fat32 import File
 from b2ct.media.source import SECTOR, Image
 
 DEEPEST = 32
 MOST_FILES = 500_000
+LARGEST_KICKSTARTS = 256 * 2**20
+"""Bytes: they are held in memory."""
 _ESSENTIAL = (".treeinfo", ".discinfo", "images/product.img", "images/updates.img")
 _EFI = re.compile(r"EFI/BOOT/.+", re.IGNORECASE)
 _MENU = re.compile(r".*\.(?:cfg|conf)", re.IGNORECASE)
@@ -64,10 +67,17 @@ def carried(image: Image, volume: Volume, installer: Installer, *, packages: boo
     return Contents(tuple(files), tuple(sorted(links)))
 
 
-def kickstarts(image: Image, volume: Volume) -> tuple[str, ...]:
-    """Paths of the kickstarts that `b2ct iso` put on the image, in the order of their names."""
-    found = (path for path, _ in _walk(image, volume, only="ks"))
-    return tuple(sorted(path for path in found if re.fullmatch(r"ks/[^/]+\.ks", path)))
+def kickstarts(image: Image, volume: Volume) -> dict[str, bytes]:
+    """The kickstarts that `b2ct iso` put on the image, by their paths, in the order of these.
+
+    Raises B2ctError where they have more than LARGEST_KICKSTARTS bytes together.
+    """
+    found, room = {}, LARGEST_KICKSTARTS
+    for path, records in sorted(_walk(image, volume, only="ks"), key=itemgetter(0)):
+        if re.fullmatch(r"ks/[^/]+\.ks", path):
+            found[path] = small(image, volume, path, records[0], limit=room)
+            room -= len(found[path])
+    return found
 
 
 def _walk(
@@ -85,6 +95,9 @@ def _walk(
         extents: list[Record] = []
         for child in children(image, volume, record):
             path = f"{folder}{volume.name(child)}"
+            count += 1
+            if count > MOST_FILES:
+                raise B2ctError(f"{image.path} has more than {MOST_FILES} files")
             if child.is_directory:
                 if only is None or path == only:
                     below.append((f"{path}/", child))
@@ -92,9 +105,6 @@ def _walk(
             extents.append(child)
             if child.flags & MULTI_EXTENT:
                 continue
-            count += 1
-            if count > MOST_FILES:
-                raise B2ctError(f"{image.path} has more than {MOST_FILES} files")
             yield path, extents
             extents = []
         if extents:
@@ -113,11 +123,3 @@ def _parts(image: Image, volume: Volume, records: list[Record]) -> Iterator[Copy
         if record.size and start + record.size > image.size:
             damaged(image, "a file lies behind its end")
         yield Copy(start, record.size)
-
-
-def read(image: Image, volume: Volume, path: str, *, limit: int) -> bytes:
-    """The bytes of a file that is there. Raises B2ctError above `limit` bytes."""
-    data = content(image, volume, path, limit=limit)
-    if data is None:
-        damaged(image, f"/{path} is in a directory and cannot be found in it")
-    return data

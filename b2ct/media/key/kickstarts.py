@@ -18,7 +18,6 @@ from b2ct.media.source import Image
 from b2ct.site.catalogue import RELEASES
 from b2ct.site.model import Site
 
-_LARGEST = 16 * 2**20
 _HEAD = "# B2CT kickstart: "
 _AUTO = f"/{medium.FOLDER}/auto.ks"
 
@@ -98,10 +97,7 @@ def _packages_by_network(site: Site, installer: Installer) -> tuple[Site, tuple[
 
 def _adopted(installer: Installer, iso: Image, volume: Volume) -> Prepared:
     """The kickstarts that `b2ct iso` put on the image, as they are."""
-    texts = {
-        f"/{path}": contents.read(iso, volume, path, limit=_LARGEST)
-        for path in contents.kickstarts(iso, volume)
-    }
+    texts = {f"/{path}": data for path, data in contents.kickstarts(iso, volume).items()}
     if not texts:
         raise B2ctError(
             "a key needs a role or a node: there is no site.yaml with nodes, and "
