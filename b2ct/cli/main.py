@@ -10,6 +10,7 @@ import click
 
 from b2ct import __version__
 from b2ct.cli.lazy import LazyGroup, Verbs
+from b2ct.core import console
 from b2ct.core.errors import EXIT_INTERRUPTED, B2ctError
 
 VERBS: Verbs = {
@@ -77,11 +78,19 @@ def _terminate(_signal: int, _frame: FrameType | None) -> None:
 def main() -> None:
     """Run the verb; print errors as lines, never as a traceback."""
     signal.signal(signal.SIGTERM, _terminate)
+    with console.plain_output():
+        code = _code()
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _code() -> object:
+    """What the verb ends with."""
     try:
         code = b2ct.main(standalone_mode=False)
     except B2ctError as err:
         for line in err.lines():
-            click.echo(f"b2ct: {line}", err=True)
+            # What others say may have several lines: none of them begins as ours do.
+            click.echo(f"b2ct: {line}".replace("\n", "\n      "), err=True)
         code = err.exit_code
     except click.ClickException as err:
         err.show()
@@ -92,7 +101,7 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         code = 0
-    sys.exit(code if isinstance(code, int) else 0)
+    return code
 
 
 if __name__ == "__main__":

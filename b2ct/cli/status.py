@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from b2ct.cli import one
-from b2ct.core.console import redrawn
+from b2ct.core.console import plain, redrawn, undisguised
 from b2ct.core.errors import EXIT_VERDICT, B2ctError
 
 if TYPE_CHECKING:
@@ -106,10 +106,14 @@ def _screen(*, as_json: bool) -> Iterator[Callable[[str], None]]:
     from rich.live import Live
     from rich.text import Text
 
-    with Live(console=Console(), auto_refresh=False, vertical_overflow="visible") as drawn:
+    with Live(
+        console=Console(file=undisguised(sys.stdout)),
+        auto_refresh=False,
+        vertical_overflow="visible",
+    ) as drawn:
 
         def show(text: str) -> None:
             when = time.strftime("%H:%M:%S")
-            drawn.update(Text(f"{text}\n\n{when}; Ctrl-C ends"), refresh=True)
+            drawn.update(Text(f"{plain(text)}\n\n{when}; Ctrl-C ends"), refresh=True)
 
         yield show

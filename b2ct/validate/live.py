@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from b2ct.core.console import note, redrawn
+from b2ct.core.console import note, plain, redrawn, undisguised
 from b2ct.validate.results import Outcome, Result
 from b2ct.validate.runner import Listener, Silent
 
@@ -121,7 +121,7 @@ def table(board: Board, height: int) -> Table:
         filled = round(BAR * row.ended / row.total) if row.total else BAR
         bar = f"{'#' * filled}{'.' * (BAR - filled)} {row.ended}/{row.total}"
         wrong = str(row.bad) if row.bad else ""
-        drawn.add_row(*(Text(cell, style) for cell in (row.name, bar, wrong, row.state)))
+        drawn.add_row(*(Text(plain(cell), style) for cell in (row.name, bar, wrong, row.state)))
     if hidden:
         drawn.add_row(Text(f"and {hidden} more", "dim"))
     return drawn
@@ -164,7 +164,7 @@ def listener(*, quiet: bool = False, console: Console | None = None) -> Iterator
     from rich.live import Live
 
     board = Board()
-    console = console or RichConsole(stderr=True)
+    console = console or RichConsole(file=undisguised(sys.stderr))
     with Live(
         get_renderable=lambda: table(board, console.size.height),
         console=console,
