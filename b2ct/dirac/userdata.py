@@ -25,8 +25,11 @@ MERGE = "list(append)+dict(no_replace,recurse_list)+str()"
 """How cloud-init adds the pilot's cloud-config: lists grow, and what the site says stays."""
 LARGEST = 64 * 1024
 """Bytes of a whole CONTEXT; b2ct.context.limits says why. Above it, user data is compressed."""
-UNPACKED = 4 << 20
-"""Bytes of user data that is packed: what is longer is not one."""
+UNPACKED = LARGEST
+"""Bytes of user data that is packed: 5 KB can hold gigabytes of nothing."""
+MOST_NODES = 5000
+DEEPEST = 50
+"""Of a cloud-config: what has more keys and values, or more levels, is none."""
 _CONFIG = "text/cloud-config"
 _BY_CONTENT = "text/plain"
 """cloud-init then looks at the first line."""
@@ -73,8 +76,9 @@ def _unpacked(data: bytes) -> bytes:
         return data
     reader = zlib.decompressobj(wbits=31)
     plain = reader.decompress(data, UNPACKED)
-    if reader.unconsumed_tail:
-        raise ValueError("too long")
+    # Whether there is more shows when one more byte is asked for.
+    if not reader.eof and (reader.decompress(reader.unconsumed_tail, 1) or not reader.eof):
+        raise ValueError("too long, or cut")
     return plain
 
 
@@ -105,10 +109,32 @@ def _config(part: Message) -> dict[str, Any]:
     import yaml
 
     try:
-        found = yaml.safe_load(text)
+        found = _loaded(text)
     except (yaml.YAMLError, ValueError, RecursionError):
         return {}  # cloud-init will say so in its log, with the whole text
     return found if isinstance(found, dict) else {}
+
+
+def _loaded(text: str) -> Any:
+    """A YAML document. Raises B2ctError for one that is made to cost its reader time and memory."""
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is not everywhere
+    nodes = depth = aliases = merges = 0
+    for event in yaml.parse(text, Loader=loader):
+        nodes += isinstance(event, yaml.NodeEvent)
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        aliases += isinstance(event, yaml.AliasEvent)
+        merges += isinstance(event, yaml.ScalarEvent) and event.value == "<<"
+        # Together they grow without end: `<<: [*a, *a]` doubles at each level.
+        if nodes > MOST_NODES or depth > DEEPEST or (aliases and merges):
+            raise B2ctError(
+                f"the user data's cloud-config has more than {MOST_NODES} values or {DEEPEST} "
+                "levels, or merges aliases (`<<`)",
+                hint="write it plainly, and let a script do what needs more",
+            )
+    return yaml.load(text, Loader=loader)  # noqa: S506 - a safe loader either way
 
 
 def _entries(config: Mapping[str, Any]) -> list[Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from b2ct.core.errors import B2ctError
 from b2ct.gateway.errors import AUTHENTICATION, AUTHORIZATION, XML_RPC_API, Refusal
@@ -82,7 +82,21 @@ def check(request: Request, user: str) -> Call:
     arguments = tuple(cast(value) for cast, value in zip(method.casts, values, strict=False))
     target = None if method.target is None else arguments[method.target]
     made = Call(request.method, session, arguments, target=target)  # type: ignore[arg-type]
-    return _instantiation(made) if request.method == INSTANTIATE else made
+    if request.method == INSTANTIATE:
+        made = replace(made, name=_vm_name(str(arguments[1])))
+    return made
+
+
+def instantiation(call: Call) -> Call:
+    """The same, its template text read: DIRAC's user data, and nothing else of it. Raises Refusal.
+
+    This costs time and memory, so whose call it is must be known before: oned has let the session
+    see the template.
+    """
+    template, name, *rest = call.arguments
+    hold = rest[0] if rest else False
+    source = rest[1] if len(rest) > 1 else ""
+    return replace(call, arguments=(template, name, hold, ""), pilot=_pilot(str(source)))
 
 
 def decoded(context: text.Vector) -> str | None:
@@ -110,18 +124,23 @@ def _session(value: Value | None, user: str) -> str:
     return value
 
 
-def _instantiation(call: Call) -> Call:
-    template, name, *rest = call.arguments
-    source = str(rest[1]) if len(rest) > 1 else ""
-    if source.count("=") > MOST_EQUALS:  # the parser looks to the end of the line at each
+def _vm_name(name: str) -> str:
+    """Without a name each VM would look like the others in the audit log."""
+    try:
+        return text.check_name(name, what="the VM's name")
+    except B2ctError:
+        raise Refusal(XML_RPC_API, "The VM's name is not valid.", "text") from None
+
+
+def _pilot(source: str) -> str | None:
+    """The user data of a template text that holds nothing else."""
+    if source.count("=") > MOST_EQUALS:
         raise Refusal(XML_RPC_API, "The template text has too many attributes.", "text")
     try:
-        # Without a name each VM would look like the others in the audit log.
-        text.check_name(str(name), what="the VM's name")
         extra = text.parse(source)
         text.check(extra)
     except B2ctError:
-        raise Refusal(XML_RPC_API, "The name or the template text is not valid.", "text") from None
+        raise Refusal(XML_RPC_API, "The template text is not valid.", "text") from None
     vectors = extra.vectors("CONTEXT")
     if extra.without("CONTEXT") or extra.text("CONTEXT") or len(vectors) > 1:
         raise Refusal(
@@ -130,20 +149,13 @@ def _instantiation(call: Call) -> Call:
     context = extra.vector("CONTEXT")
     if context.keys() - OWN_DATA - SITE_SAYS:
         raise Refusal(AUTHORIZATION, "This gateway allows only user data in CONTEXT.", "context")
-    hold = rest[0] if rest else False
-    return Call(
-        call.method, call.session, (template, name, hold, ""), pilot=decoded(context),
-        target=call.target, name=str(name),
-    )  # fmt: skip
+    return decoded(context)
 
 
 def with_extra(call: Call, extra: Attributes) -> Call:
     """An instantiation with its whole template text. Raises TextError for what oned would lose."""
     template, name, hold, _ = call.arguments
-    return Call(
-        call.method, call.session, (template, name, hold, text.wire(extra)),
-        target=call.target, name=call.name,
-    )  # fmt: skip
+    return replace(call, arguments=(template, name, hold, text.wire(extra)), pilot=None)
 
 
 def _number(value: Value) -> int:

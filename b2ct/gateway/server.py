@@ -222,11 +222,12 @@ class Gateway:
         host: str, peer: str, last: bool,
     ) -> bool:  # fmt: skip
         """One request; whether the connection goes on. Raises BadRequest."""
-        if head.method == "GET" and head.path == "/health" and not head.length:
+        health = head.method == "GET" and head.path == "/health" and not head.length
+        length = 0 if health else self._checked(head)
+        await self._wait_turn(peer)
+        if health:
             await self._send(writer, await self._health(last))
             return not last
-        length = self._checked(head)
-        await self._wait_turn(peer)
         if not self._bodies.take(length):
             raise BadRequest(503, "too many requests at once: try again later")
         task = asyncio.current_task()
@@ -290,8 +291,7 @@ class Gateway:
     def _bad(self, host: str, peer: str, status: int) -> None:
         """What is no call is written down too, unless the peer sends more than it may."""
         self.counts["no-call"] += 1
-        if status not in (429, 503):
-            self._rate.punish(peer, time.monotonic(), 1)
+        if status not in (429, 503) and self._rate.take(peer, time.monotonic()) is not None:
             self._audit.write({"peer": host, "method": None, "verdict": "refused", "http": status})
 
     async def _send(self, writer: asyncio.StreamWriter, data: bytes) -> None:

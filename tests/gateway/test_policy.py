@@ -65,13 +65,18 @@ def test_nobody_else_is_let_through(
     assert caught.value.why == "user"
 
 
+def instantiation(text: str) -> policy.Call:
+    request = Request(policy.INSTANTIATE, (SESSION, 0, "vm", False, text))
+    return policy.instantiation(policy.check(request, USER))
+
+
 @given(TEXT)
 @example('CONTEXT = [ USERDATA = "I2Nsb3Vk", USERDATA_ENCODING = "base64" ]')
 @example('CONTEXT=[USERDATA="x"] CPU=9')
 def test_of_a_template_text_only_user_data_is_taken(text: str) -> None:
     """Nothing of the text itself goes on: it is made anew of the template and the user data."""
     with contextlib.suppress(Refusal):
-        call = policy.check(Request(policy.INSTANTIATE, (SESSION, 0, "vm", False, text)), USER)
+        call = instantiation(text)
         assert call.arguments == (0, "vm", False, "")
         assert call.pilot is None or isinstance(call.pilot, str)
 
@@ -80,5 +85,4 @@ def test_of_a_template_text_only_user_data_is_taken(text: str) -> None:
 def test_user_data_arrives_as_it_was(data: str) -> None:
     packed = base64.b64encode(data.encode()).decode()
     text = f'CONTEXT = [ USERDATA = "{packed}", USERDATA_ENCODING = "base64" ]'
-    call = policy.check(Request(policy.INSTANTIATE, (SESSION, 0, "vm", False, text)), USER)
-    assert call.pilot == (data or None)
+    assert instantiation(text).pilot == (data or None)
