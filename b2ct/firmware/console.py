@@ -27,7 +27,7 @@ FAILURES = failures(
     (r"Minimal BASH-like line editing", "the boot loader found no configuration"),
     (r"Entering rescue mode", "the boot loader did not find its parts"),
     (r"Boot failed: (.*)", "the firmware could not boot the medium"),
-    (r"error: (.* not found)\.?$", "the boot loader failed"),
+    (r"error: (.{0,200} not found)\.?$", "the boot loader failed"),
 )
 
 

@@ -46,7 +46,7 @@ _DISTRIBUTIONS = (
     ("rocky", r"Rocky(?:[ _-]*Linux)?"),
     ("rhel", r"RHEL|Red Hat Enterprise Linux(?: Server)?"),
     ("centos", r"CentOS(?:[ _-]*Linux)?"),
-    ("", r"[A-Z][A-Za-z]+(?: [A-Z][A-Za-z]+)*"),
+    ("", r"[A-Z][A-Za-z]{1,30}(?: [A-Z][A-Za-z]{1,30}){0,5}"),
 )
 _VERSION = r"[ _-]+(?:release )?(\d{1,2})(?:[._-](\d{1,2})(?![\d]))?(?!\d)"
 _MENU_WORDS = {"Install", "Test", "Rescue", "Boot", "Welcome", "Troubleshooting"}

@@ -141,7 +141,7 @@ def scrub(text: str, secrets: Iterable[str] = ()) -> str:
         if len(secret) >= 3:
             text = text.replace(secret, _HIDDEN)
     text = re.sub(
-        rf"(?i)(\w*(?:{SECRET.pattern})\w*\s*[=:>]\s*)(?!{re.escape(_HIDDEN)})\S+",
+        rf"(?i)((?:{SECRET.pattern})\w{{0,128}}\s*[=:>]\s*)(?!{re.escape(_HIDDEN)})\S+",
         rf"\1{_HIDDEN}", text,
     )  # fmt: skip
     text = re.sub(r"://[^/\s@]*@", "://", text)
@@ -192,5 +192,16 @@ def reason(text: str, secrets: Iterable[str] = ()) -> str:
     """The heart of an ERROR attribute of an image or VM: no time, no command line, no secrets."""
     text = re.sub(r"^\w{3} \w{3} +\d+ [\d:]+ \d{4} ?: ", "", text.strip())
     text = re.split(r"\bERROR: (?:\w+: )?", text)[-1]
-    text = re.sub(r'(?s)Command ".*?" failed:', "the command failed:", text)
-    return scrub(text, secrets)
+    return scrub(_without_commands(text), secrets)
+
+
+def _without_commands(text: str) -> str:
+    """`Command "..." failed:` without the command line, which may be long and hold secrets."""
+    begin, end = 'Command "', '" failed:'
+    pieces, at = [], 0
+    while (start := text.find(begin, at)) >= 0:
+        if (stop := text.find(end, start + len(begin))) < 0:
+            break
+        pieces += [text[at:start], "the command failed:"]
+        at = stop + len(end)
+    return "".join([*pieces, text[at:]])

@@ -39,17 +39,18 @@ State = Callable[[str, str, float], object]
 
 BOOT_REMEDIES: tuple[tuple[str, str], ...] = (
     (
-        r"kvm.*not (available|supported)|invalid.*domain.*type|does not support virt type 'kvm'"
-        r"|/dev/kvm",
+        r"kvm.{0,200}not (available|supported)|invalid.{0,200}domain.{0,200}type"
+        r"|does not support virt type 'kvm'|/dev/kvm",
         "the hypervisor has no KVM: enable virtualisation (VT-x, AMD-V) in its firmware, and look "
         "for /dev/kvm",
     ),
     (
-        r"Cannot get interface MTU|bridge.*(not|No such)|No such device|Network is unreachable",
+        r"Cannot get interface MTU|bridge.{0,200}(not|No such)|No such device"
+        r"|Network is unreachable",
         "the hypervisor lacks the network's bridge: compare `ip link` there with `onevnet show`",
     ),
     (
-        r"Could not open.*Permission denied|cannot access storage file|Permission denied",
+        r"Could not open.{0,200}Permission denied|cannot access storage file|Permission denied",
         "the hypervisor may not read the disk: it must belong to oneadmin (9869), and SELinux "
         "must know the folder (`restorecon -R /var/lib/one/datastores`)",
     ),
@@ -62,7 +63,7 @@ BOOT_REMEDIES: tuple[tuple[str, str], ...] = (
         r"[Cc]annot (set up guest memory|allocate memory)",
         "the hypervisor has no memory left: fewer VMs, or RESERVED_MEM for the host",
     ),
-    (r"unsupported machine type|unsupported.*CPU|CPU.*incompatible",
+    (r"unsupported machine type|unsupported.{0,200}CPU|CPU.{0,200}incompatible",
      "the hypervisor's QEMU does not know what the template asks for: compare its version"),
 )  # fmt: skip
 """What a failed VM's ERROR says, and what helps."""

@@ -245,13 +245,14 @@ class _Parser:
     _OPEN = re.compile(r"[ \t]*\[[ \t\n]*")
     _CLOSE = re.compile(r"[ \t\n]*\][ \t\n]*")
     _COMMA = re.compile(r"[ \t\n]*,[ \t\n]*")
-    _CDATA = re.compile(r".*\]\]>")
     _QUOTED = re.compile(r'"((?:\\"|[^"])*)"')
     _BARE = re.compile(r"[^=#\s,\[\]]+")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
+        self._line_end = -1
+        self._cut = -1
 
     def attributes(self) -> Iterator[tuple[str, Item]]:
         self._take(self._SKIP)
@@ -280,11 +281,19 @@ class _Parser:
             self._need(self._COMMA, ", or ]")
 
     def _value(self) -> str:
-        if self._CDATA.match(self.text, self.at):
+        if self._cut_follows():
             raise self._error("]]> cannot be part of a value")
         if quoted := self._take(self._QUOTED):
             return quoted[1].replace('\\"', '"')
         return self._need(self._BARE, "a value")
+
+    def _cut_follows(self) -> bool:
+        """Whether `]]>` stands in the rest of the line, of which each is searched once."""
+        if self.at > self._line_end:
+            end = self.text.find("\n", self.at)
+            self._line_end = end if end >= 0 else len(self.text)
+            self._cut = self.text.rfind("]]>", self.at, self._line_end)
+        return self._cut >= self.at
 
     def _take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
         found = pattern.match(self.text, self.at)

@@ -34,7 +34,7 @@ def among(names: Iterable[str]) -> list[Kernel]:
     present = set(names)
     found = []
     for name in sorted(present):
-        match = re.fullmatch(PATTERN, name)
+        match = _match(name)
         if not match:
             continue
         initial = [one for form in INITIAL if (one := form.format(match[1])) in present]
@@ -42,6 +42,11 @@ def among(names: Iterable[str]) -> list[Kernel]:
             rank = tuple(int(number or 0) for number in match.groups()[1:])
             found.append(Kernel(match[1], name, initial[0], rank))
     return sorted(found, key=lambda kernel: kernel.rank, reverse=True)
+
+
+def _match(name: str) -> re.Match[str] | None:
+    """Without line ends the last part takes whatever is left, so that nothing is tried twice."""
+    return re.fullmatch(PATTERN, name, re.DOTALL) if name.isprintable() else None
 
 
 def newest(root: Path) -> Kernel:
@@ -55,7 +60,7 @@ def newest(root: Path) -> Kernel:
     found = among(names)
     if found:
         return found[0]
-    alone = [name for name in names if re.fullmatch(PATTERN, name)]
+    alone = [name for name in names if _match(name)]
     if alone:
         raise B2ctError(
             f"the kernel {alone[-1]} has no initramfs in /boot of the image",

@@ -79,7 +79,7 @@ def _item(name: str, path: Path) -> Item:
 def _libraries(paths: Iterable[Path]) -> tuple[Item, ...]:
     """The libraries that the programs load, by ldd(1), where the loader of this host seeks them."""
     told = run(["ldd", *sorted({str(path) for path in paths})], check=False).stdout
-    names = sorted(set(re.findall(r"(/\S+) \(0x", told)))
+    names = sorted(set(re.findall(r"(?<!\S)(/\S+) \(0x", told)))
     # In EL /lib and /lib64 are links to folders of /usr.
     places = {name if name.startswith("/usr/") else f"/usr{name}": Path(name) for name in names}
     return tuple(

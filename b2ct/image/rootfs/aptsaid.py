@@ -69,7 +69,7 @@ _KINDS = (
         "compare `keys` of the repository with what its owner has published; do not use it before",
     ),
     _Kind(
-        re.compile(r"is not valid yet|is expired \(invalid since|Release file .* expired"),
+        re.compile(r"is not valid yet|is expired \(invalid since|Release file .{0,300} expired"),
         "a repository's index is out of its time",
         "check this machine's clock; an expired index means a mirror that is no longer updated: "
         "name another one in `mirrors`",
@@ -104,7 +104,9 @@ _KINDS = (
         "out of `packages`",
     ),
     _Kind(
-        re.compile(r"Errors were encountered while processing|Sub-process .* returned an error"),
+        re.compile(
+            r"Errors were encountered while processing|Sub-process .{0,300} returned an error"
+        ),
         "a package could not be installed",
         "the lines below say which one and why",
     ),

@@ -73,7 +73,7 @@ def pins(name: str, definition: Definition, url: str, cache: Path) -> list[str]:
         words = [
             f"{letter}={value[1].decode().strip()}"
             for letter, field in _FIELDS
-            if (value := re.search(rb"^%s: *([ -~]+)$" % field, index, re.MULTILINE))
+            if (value := re.search(rb"^%s:([ -~]+)$" % field, index, re.MULTILINE))
         ]
         distinct = any(word[:2] in ("o=", "l=") for word in words)
         host = urlsplit(url).hostname or ""
@@ -138,9 +138,9 @@ def _read(folder: str) -> bytes:
 
 
 def _dates(index: bytes) -> Iterator[int]:
-    found = re.search(rb"^Date: *([ -~]+)$", index, re.MULTILINE)
+    found = re.search(rb"^Date:([ -~]+)$", index, re.MULTILINE)
     if found:
         try:
-            yield int(parsedate_to_datetime(found[1].decode()).timestamp())
+            yield int(parsedate_to_datetime(found[1].decode().strip()).timestamp())
         except (ValueError, TypeError):
             return

@@ -20,7 +20,7 @@ class _Kind:
 
 _UNKNOWN = re.compile(r"(?:No match for argument|Unable to find a match): (\S+)")
 _NO_SPACE = re.compile(
-    r"No space left on device|Curl error \(23\)|(?:more space needed|needs \d+\w*) on the"
+    r"No space left on device|Curl error \(23\)|(?:more space needed|needs \d\w*) on the"
     r"|Disk Requirements|database or disk is full|Disk quota exceeded"
 )
 
@@ -45,8 +45,8 @@ _KINDS = (
     _Kind(
         re.compile(
             r"Public key for (\S+) is not (?:installed|trusted)|GPG check FAILED"
-            r"|keys? (?:listed )?for .* not correct for this package|Import of key.*failed"
-            r"|GPG Keys are configured as: "
+            r"|keys? (?:listed )?for .{0,300} not correct for this package"
+            r"|Import of key.{0,300}failed|GPG Keys are configured as: "
         ),
         "a package is not signed by the key that the definition names",
         "compare `keys` of the repository with what its owner has published; do not use it before",
@@ -74,18 +74,21 @@ _KINDS = (
         MirrorError,
     ),
     _Kind(
-        re.compile(r"nothing provides (.+?) needed by (\S+)"),
+        re.compile(r"nothing provides (.{1,300}?) needed by (\S+)"),
         "nothing provides {0}, which {1} needs",
         "add the repository that has it, or take the package out of `packages`",
     ),
     _Kind(
-        re.compile(r"Depsolve Error|conflicting requests|conflicts with file|file .* conflicts"),
+        re.compile(
+            r"Depsolve Error|conflicting requests|conflicts with file|file .{0,300} conflicts"
+        ),
         "the packages do not fit together",
         "the lines below say which: take one of them out of `packages`",
     ),
     _Kind(
         re.compile(
-            r"Error in (?:POSTTRANS|POSTIN|PREIN|PRETRANS|<unknown>) scriptlet in .*?(\S+)$"
+            r"Error in (?:POSTTRANS|POSTIN|PREIN|PRETRANS|<unknown>) scriptlet in "
+            r"(?:.{0,300}\s)?(\S+)$"
         ),
         "a script of the package {0} failed",
         "the lines below say why",

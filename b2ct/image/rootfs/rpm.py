@@ -380,7 +380,7 @@ def _watch(argv: Sequence[str], *, doing: str, work: Workspace) -> None:
                 if text := _says(line):
                     work.note(f"{doing}: {text}")
                 # dnf ends with 0 even when a script of a package has failed.
-                if re.search(r"(?:error|Error|warning).*scriptlet failed", line):
+                if re.search(r"(?:error|Error|warning).{0,300}scriptlet failed", line):
                     scripts = line
     except CommandError as err:
         raise dnfsaid.explain(doing, list(said)) from err

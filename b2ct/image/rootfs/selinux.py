@@ -33,7 +33,9 @@ def contexts(tree: Path) -> Path | None:
     if not config.is_file():
         return None
     text = config.read_text(errors="replace")
-    values = dict(re.findall(r"^\s*(SELINUX|SELINUXTYPE)\s*=\s*([A-Za-z0-9_-]+)", text, re.M))
+    values = dict(
+        re.findall(r"^[ \t]*(SELINUX|SELINUXTYPE)[ \t]*=[ \t]*([A-Za-z0-9_-]+)", text, re.M)
+    )
     if values.get("SELINUX", "").lower() != "enforcing":
         return None
     policy = values.get("SELINUXTYPE", "targeted")

@@ -178,7 +178,7 @@ def _from_debian(work: Path) -> None:
 def _depends(package: str, prefix: str) -> list[str]:
     """The dependencies of a package whose names begin with `prefix`; none if apt has no such."""
     listed = run(["apt-cache", "depends", package], check=False).stdout
-    return re.findall(rf"^\s*Depends: ({re.escape(prefix)}\S+)", listed, re.MULTILINE)
+    return re.findall(rf"^[ \t]*Depends: ({re.escape(prefix)}\S+)", listed, re.MULTILINE)
 
 
 def _from_el(work: Path) -> None:

@@ -15,9 +15,10 @@ REPORT = "B2CT-PRACTICE "
 _CMDLINE = re.compile(r"(?:Kernel command line|Command line): (.*)")
 _FETCHED = re.compile(r"anaconda: (?:fetching|parsing) kickstart (?:from )?(\S+)")
 _STARTED = re.compile(
-    r"anaconda [\d.]+\S* for .* started|Starting installer, one moment|Welcome to .*anaconda"
+    r"anaconda [\d.]\S{0,80} for .{0,200} started"
+    r"|Starting installer, one moment|Welcome to .{0,200}anaconda"
 )
-_USERLAND = re.compile(r"\[  OK  \] |dracut-[a-z-]+\[\d+\]: |systemd\[1\]: ")
+_USERLAND = re.compile(r"\[  OK  \] |dracut-[a-z-]{1,64}\[\d+\]: |systemd\[1\]: ")
 """With `quiet` the kernel itself is silent; what it started is not."""
 _FAILURES: Failures = (
     *FAILURES,

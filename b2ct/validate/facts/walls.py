@@ -18,8 +18,8 @@ SERVICES = {
 """Ports of firewalld's own services, as far as one meets them on such machines."""
 HARMLESS = frozenset({"dhcpv6-client", "mdns"})
 _RULE = re.compile(
-    r'source address="(?P<source>[^"]+)".*'
-    r'port port="(?P<port>[0-9-]+)" protocol="(?P<protocol>\w+)".*accept'
+    r'source address="(?P<source>[^"]+)".{0,200}'
+    r'port port="(?P<port>[0-9-]+)" protocol="(?P<protocol>\w+)".{0,200}accept'
 )
 
 
