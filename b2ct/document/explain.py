@@ -213,6 +213,10 @@ def _too_short(_spot: Spot, context: Any, _node: Node | None, _file: _File) -> _
     return _Expectation(f"at least {count} {'entry' if count == 1 else 'entries'}")
 
 
+def _too_long(_spot: Spot, context: Any, _node: Node | None, _file: _File) -> _Expectation:
+    return _Expectation(f"at most {context['max_length']} entries")
+
+
 _Explain = Callable[[Spot, Any, Node | None, _File], _Expectation]
 _EXPLAINED: Mapping[str, _Explain] = {
     "missing": _missing,
@@ -240,4 +244,5 @@ _EXPLAINED: Mapping[str, _Explain] = {
     "bool_type": _switch,
     "bool_parsing": _switch,
     "too_short": _too_short,
+    "too_long": _too_long,
 }

@@ -87,9 +87,13 @@ def _networks(site: Site) -> Iterator[str]:
 def _nodes(site: Site) -> Iterator[str]:
     if site.nodes and not site.with_role(Role.HYPERVISOR, Role.SINGLE):
         yield "there is no hypervisor: the site cannot run VMs yet"
+    row = catalogue.release(site.release.version)
     for node in site.nodes:
         if node.disk and node.disk.wipe:
-            yield f"{node.name} erases its disk without asking (`wipe: true`)"
+            disks = "disks" if len(node.disk.matches) > 1 else "disk"
+            yield f"{node.name} erases its {disks} without asking (`wipe: true`)"
+        if node.disk and node.disk.mirror and not row.mirror_esp:
+            yield f"{node.name}: {row.key} installs on a mirror under BIOS only, not under UEFI"
         if node.role is Role.CONTROL and node.interfaces and node.interfaces[0].address == "dhcp":
             yield (
                 f"{node.name} has its address by DHCP: hypervisors look for the control node there,"

@@ -103,6 +103,10 @@ class Release:
     """Its installer has add-ons, among them the one that reserves memory for kdump."""
     boot_drive: bool = True
     """The command `bootloader` knows --boot-drive; else --driveorder."""
+    raid_names: tuple[str, ...] = ("boot", "pv", "boot_efi")
+    """What `raid --device=` calls the arrays of /boot, of LVM and of the ESP (EL6: numbers)."""
+    mirror_esp: bool = True
+    """Its installer puts the ESP on a RAID 1 with metadata 1.0, which firmware reads."""
     bridge_ports: tuple[str, ...] = ("nic",)
     """What --bridgeslaves may name for its installer to make a working bridge: `nic`, `bond`."""
     network_files: str = "ifcfg"
@@ -133,6 +137,7 @@ RELEASES: Mapping[str, Release] = MappingProxyType(
                 collapsed_forwarding=False, certificate_principals=False,
                 first_stage_reads_text=True, unattended=("unsupported_hardware",), ntp_command="",
                 eula=False, addons=False, boot_drive=False, bridge_ports=(),
+                raid_names=("md0", "md1"), mirror_esp=False,
             ),
             Release(
                 "el7", 7, "RHEL7", "inst.ks", True, "systemd", True, True, True, True,

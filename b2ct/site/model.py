@@ -28,6 +28,7 @@ from b2ct.document.types import (
 from b2ct.site import catalogue
 from b2ct.site.catalogue import Distribution, Role
 from b2ct.site.cloud import Cloud
+from b2ct.site.disk import Disk
 from b2ct.site.gateway import Gateway
 from b2ct.site.reaper import DAY, Reaper
 from b2ct.site.types import (
@@ -168,25 +169,6 @@ class Interface(Model):
         if self.mac and self.bond:
             raise ValueError("`mac` or `bond`, not both")
         return self
-
-
-class Disk(Model):
-    """The disk to install on. Left out: asked; several keys must all match."""
-
-    serial: Line | None = Field(None, description="Serial number as `lsblk -o SERIAL` shows it.")
-    wwn: Line | None = Field(None, description="World wide name.")
-    path: AbsolutePath | None = Field(
-        None,
-        description="A name that stays, below /dev/disk/by-path/ or by-id/.",
-        examples=["/dev/disk/by-path/pci-0000:00:1f.2-ata-1"],
-    )
-    model: Line | None = Field(None, description="Model; more than one such disk: asked.")
-    min_size: Size | None = Field(None, description="At least this large.")
-    max_size: Size | None = Field(None, description="At most this large.")
-    wipe: bool = Field(
-        False,
-        description="Erase what is on it without asking. Left out: a disk with data is asked for.",
-    )
 
 
 class Node(Model):

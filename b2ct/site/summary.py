@@ -145,7 +145,7 @@ def questions(site: Site, node: Node) -> Iterator[str]:
         yield from _interface_questions(site, node, interface)
     if node.disk is None:
         yield "the disk to install on"
-    elif not (node.disk.serial or node.disk.wwn or node.disk.path):
+    elif not all(match.names_one for _, match in node.disk.matches):
         yield "the disk to install on, if several fit the description"
     if node.disk is None or not node.disk.wipe:
         yield "before it erases a disk that holds data"

@@ -16,7 +16,21 @@ import pexpect.fdpexpect
 
 FAKES = {
     "udevadm": 'cat "$B2CT_ROOT/udev/${3##*/}" 2> /dev/null',
-    "lvm": 'cat "$B2CT_ROOT/pvs" 2> /dev/null',
+    "lvm": (
+        'if [ "$1" = pvs ]; then cat "$B2CT_ROOT/pvs" 2> /dev/null; '
+        'else echo "lvm $*" >> "$B2CT_ROOT/calls"; fi'
+    ),
+    "mdadm": (
+        'echo "mdadm $*" >> "$B2CT_ROOT/calls"; '
+        'if [ "$1" = --stop ]; then rm -rf "$B2CT_ROOT"/sys/block/*/{,*/}holders/"${2##*/}" '
+        '"$B2CT_ROOT/sys/block/${2##*/}"; fi'
+    ),
+    "dmsetup": (
+        'echo "dmsetup $*" >> "$B2CT_ROOT/calls"; for d in "$B2CT_ROOT"/sys/block/dm-*; do '
+        'if [ "$(cat "$d/dm/name")" = "$2" ]; then '
+        'rm -rf "$d" "$B2CT_ROOT"/sys/block/*/{,*/}holders/"${d##*/}"; fi; done'
+    ),
+    "blockdev": "exit 0",
     "ip": "exit 0",
     "chvt": 'echo "chvt $1" >> "$B2CT_ROOT/calls"',
     "loadkeys": 'echo "loadkeys $1" >> "$B2CT_ROOT/calls"',
@@ -125,6 +139,10 @@ class Machine:
             (self.root / f"sys/block/{name}/slaves/{member}").mkdir(parents=True)
             (folder,) = self.root.glob(f"sys/block/**/{member}/size")
             (folder.parent / "holders" / name).mkdir(parents=True)
+
+    def fill(self, name: str, kind: str, label: str = "") -> None:
+        """Put something on a device."""
+        self._image(name, 8, kind, label)
 
     def _image(self, name: str, mib: int, kind: str, label: str) -> None:
         image = self.root / "dev" / name

@@ -385,8 +385,8 @@ def test_hostile_values_come_back_as_they_are(values: dict[str, str]) -> None:
     oracle.bash_parses(text)
     code = pre_of(text)
     code = code[: code.index("\nrecognise\n")]
-    shown = '"${NODE_SERIAL[0]}" "${NODE_DISK_SERIAL[0]}" "${NODE_DISK_WWN[0]}"'
-    shown += ' "${NODE_DISK_MODEL[0]}" "${NODE_DISK_PATH[0]}"'
+    shown = '"${NODE_SERIAL[0]}" "${MATCH_SERIAL[0]}" "${MATCH_WWN[0]}" "${MATCH_MODEL[0]}"'
+    shown += ' "${MATCH_PATH[0]}"'
     done = subprocess.run(
         ["bash", "-c", f"{code}\nprintf '%s\\0' {shown}"],
         env={"PATH": "/usr/bin:/bin", "B2CT_ROOT": "/nonexistent"},

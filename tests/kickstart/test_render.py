@@ -202,9 +202,19 @@ def _site_lines(code: str) -> list[str]:
         "  node ",
         "  interface ",
         "  disk ",
+        "  wipe",
         "LAYOUT_",
     )
-    starts += ("STORAGE=", "BOOTLOADER=", "REQPART=", "KS_", "NETWORK_FILES=", "SERIAL_")
+    starts += (
+        "STORAGE=",
+        "BOOT_DRIVE=",
+        "RAID_NAMES=",
+        "MIRROR_ESP=",
+        "REQPART=",
+        "KS_",
+        "NETWORK_FILES=",
+        "SERIAL_",
+    )
     return [f"{line}\n" for line in code.splitlines() if line.startswith(starts)]
 
 

@@ -124,7 +124,7 @@ def test_data_is_seen_where_blkid_does_not_say(tmp_path: Path, blkid: str, told:
 def plan(made: Machine, gib: int, role: str = "control") -> str:
     made.write("sys/block/sda/size", str(gib * 2**21))
     told = '"$PLAN_ROOT $PLAN_SWAP $PLAN_SQUID $PLAN_DATASTORE $PLAN_GROW|$PLAN_NOTES|$PLAN_ERROR"'
-    return made.shell(f"plan_disk sda {role} name; echo {told}").strip()
+    return made.shell(f"SYSTEM=(sda); plan_disks {role} name; echo {told}").strip()
 
 
 def test_the_layout_follows_the_size_of_the_disk(tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_disks_with_a_folder_in_their_name(tmp_path: Path) -> None:
     made.write("sys/block/cciss!c0d0/cciss!c0d0p1/partition", "1")
     made.write("dev/cciss/c0d0", "")
     assert made.shell('printf "%s " "${DISKS[@]}"') == "cciss!c0d0 sda "
-    made.shell('KEYBOARD=us; plan_disk "cciss!c0d0" control one; write_storage "cciss!c0d0"')
+    made.shell('KEYBOARD=us; SYSTEM=("cciss!c0d0"); plan_disks control one; write_storage')
     assert "ignoredisk --only-use=cciss/c0d0\n" in made.written("storage.ks")
     made.write("proc/mounts", "/dev/cciss/c0d0p1 /run/install/repo vfat ro 0 0")
     assert made.shell('printf "%s " "${DISKS[@]}"') == "sda "
@@ -430,7 +430,7 @@ def test_of_a_firmware_raid_the_array_is_offered(tmp_path: Path) -> None:
     hidden = "belongs to Volume0 (firmware RAID)"
     assert made.shell(SHOW) == f"md126|sda: {hidden}|sdb: {hidden}|"
     assert disk_of(made, serial="S-sda") == "md126 "
-    made.shell("KEYBOARD=us; plan_disk md126 control one; write_storage md126")
+    made.shell("KEYBOARD=us; SYSTEM=(md126); plan_disks control one; write_storage")
     assert "--ondisk=Volume0" in made.written("storage.ks")
 
 

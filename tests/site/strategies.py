@@ -81,13 +81,20 @@ def workers(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
+DISKS: tuple[dict[str, Any], ...] = (
+    {"min_size": "100 GiB"},
+    {"mirror": [{"model": "no"}, {"model": "no"}]},
+    {"model": "1e1", "datastores": [{"min_size": "1 TiB"}]},
+)
+
+
 @st.composite
 def nodes(draw: st.DrawFn, index: int, name: str, known: dict[str, Any]) -> dict[str, Any]:
     node: dict[str, Any] = {"name": name, "role": "hypervisor" if index else "control"}
     if draw(st.booleans()):
         node["serial"] = f"{index:04}{draw(LINES)}"
     if draw(st.booleans()):
-        node["disk"] = {"min_size": "100 GiB", "wipe": draw(st.booleans())}
+        node["disk"] = {**draw(st.sampled_from(DISKS)), "wipe": draw(st.booleans())}
     interfaces = []
     for order, network in enumerate(known):
         interface: dict[str, Any] = {"network": network}

@@ -43,6 +43,16 @@ CASES = [
         "a erases its disk without asking",
     ),
     (
+        ADMINS + "nodes: [{name: a, role: single, disk:"
+        " {mirror: [{serial: x}, {serial: y}], wipe: true}}]",
+        "a erases its disks without asking",
+    ),
+    (
+        ADMINS + "release: {version: el6}\nnodes: [{name: a, role: single, disk:"
+        " {mirror: [{serial: x}, {serial: y}]}}]",
+        "a: el6 installs on a mirror under BIOS only, not under UEFI",
+    ),
+    (
         ADMINS + "networks: {n: }\nnodes:\n"
         "- {name: a, role: control, interfaces: [{network: n, address: dhcp}]}\n"
         "- {name: b, role: hypervisor}",

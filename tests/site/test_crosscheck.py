@@ -272,6 +272,44 @@ CASES: list[tuple[str, str, str]] = [
         "disk_layout: {root: 40 GiB, swap: 10 GiB, squid: 50 GiB}\n"
         + two("disk: {max_size: 100 GiB}", "disk: {max_size: 50 GiB}"),
     ),
+    (
+        two("disk: {mirror: [{serial: A}, {serial: a}]}", ""),
+        'disk.mirror[1].serial: "a": names a disk of this machine a second time (',
+        two("disk: {mirror: [{serial: A}, {serial: B}]}", ""),
+    ),
+    (
+        two("disk: {wwn: '0x5000C5', datastores: [{wwn: wwn-0x5000c5}]}", ""),
+        "names a disk of this machine a second time",
+        two("disk: {wwn: '0x5000C5', datastores: [{wwn: wwn-0x5000c6}]}", ""),
+    ),
+    (
+        two("disk: {wwn: '0x5000C5'}", "disk: {mirror: [{wwn: naa.5000c5}, {serial: B}]}"),
+        "is also a's disk wwn",
+        two("disk: {wwn: '0x5000C5'}", "disk: {mirror: [{wwn: naa.5000c6}, {serial: B}]}"),
+    ),
+    (
+        two("disk: {mirror: [{path: /dev/sda}, {serial: B}]}", ""),
+        'disk.mirror[0].path: "/dev/sda": is not a name that stays',
+        two("disk: {mirror: [{model: A}, {model: A}]}", ""),
+    ),
+    (
+        two("disk: {serial: A, datastores: [{}], wipe: true}", ""),
+        "would erase a disk without saying which",
+        two("disk: {serial: A, datastores: [{min_size: 1 TiB}], wipe: true}", ""),
+    ),
+    (
+        "storage: {type: nfs, server: a.org, export: /one}\n"
+        + two("disk: {serial: A, datastores: [{serial: B}]}", ""),
+        "would stay empty: `storage` says that datastores live on NFS",
+        two("disk: {serial: A, datastores: [{serial: B}]}", ""),
+    ),
+    (
+        "disk_layout: {root: 40 GiB, swap: 10 GiB, squid: 50 GiB, datastore: 1 TiB}\n"
+        + two("disk: {mirror: [{serial: A}, {max_size: 99 GiB}], datastores: [{serial: C}]}", ""),
+        'disk.mirror[1].max_size: "99 GiB": is less than the 100 GiB',
+        "disk_layout: {root: 40 GiB, swap: 10 GiB, squid: 50 GiB, datastore: 1 TiB}\n"
+        + two("disk: {mirror: [{serial: A}, {max_size: 100 GiB}], datastores: [{serial: C}]}", ""),
+    ),
     # software
     (
         "release: {version: el10, distribution: centos}",

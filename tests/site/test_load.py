@@ -146,6 +146,18 @@ BAD = [
         NODE + "    interfaces: [{network: a, bond: {members: [52:54:00:00:00:02]}}]",
         "bond.members: expected at least 2 entries",
     ),
+    (
+        NODE + "    disk: {mirror: [{serial: a}]}",
+        "nodes[0].disk.mirror: expected at least 2 entries",
+    ),
+    (
+        NODE + "    disk: {mirror: [{serial: a}, {serial: b}, {serial: c}]}",
+        "nodes[0].disk.mirror: expected at most 2 entries",
+    ),
+    (
+        NODE + "    disk: {mirror: [{serial: a}, {serial: b}], model: c}",
+        "`mirror` instead of `serial`, `wwn`, `path`, `model` and sizes",
+    ),
     (NODE + "    disk: {wipe: perhaps}", '"perhaps": expected true or false'),
     (NODE + "    disk: {path: sda}", "expected an absolute path"),
     (NODE + '    disk: {serial: "a\\nb"}', "one line of text without control characters"),

@@ -24,7 +24,7 @@ EXAMPLES = sorted((Path(__file__).parents[2] / "docs" / "examples").glob("*.yaml
 LOADER_ONLY = re.compile(
     r"localhost|Mars|1\.2\.3\.400|https:///x|/33|10\.0\.0\.7/24|10\.0\.0\.300|01:00:5e"
     r"|root: 1 GiB|99999999|bond: \{members: \[52:54:00:00:00:02, |ssh-rsa AAAA\]|: \{\}\}"
-    r"|file: a, env: B|file: ' '|&a|serial: \"a|domain: localhost|version: 6\.1\}"
+    r"|file: a, env: B|file: ' '|&a|serial: \"a|domain: localhost|version: 6\.1\}|, model: c\}"
 )
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from ipaddress import IPv4Address
 
-from b2ct.document.finding import Finding, did_you_mean, either, size
+from b2ct.document.finding import Finding, did_you_mean, either
 from b2ct.document.redact import Path
 from b2ct.site.catalogue import Role
+from b2ct.site.crosscheck import disks
 from b2ct.site.crosscheck.networks import misplaced
-from b2ct.site.model import Disk, Interface, Node, Site
+from b2ct.site.model import Interface, Node, Site
 
 HOST_NAME_MAX = 64
 """Characters of a name that the kernel holds (gethostname(2))."""
-STABLE_PATHS = ("/dev/disk/by-path/", "/dev/disk/by-id/")
 
 
 class _Seen:
@@ -38,7 +38,7 @@ def findings(site: Site) -> Iterator[Finding]:
         yield from _name(site, path, node)
         yield from _interfaces(site, path, node)
         if node.disk:
-            yield from _disk(site, (*path, "disk"), node, node.disk)
+            yield from disks.findings(site, (*path, "disk"), node.disk, needed_space(site, node))
 
 
 def _front_end(site: Site) -> Iterator[Finding]:
@@ -75,9 +75,8 @@ def _unique(seen: _Seen, path: Path, node: Node) -> Iterator[Finding]:
             wanted.append(("MAC address", member, (*here, "bond", "members", k)))
         if isinstance(interface.address, IPv4Address):
             wanted.append(("address", str(interface.address), (*here, "address")))
-    for key in ("serial", "wwn"):
-        if value := getattr(node.disk, key, None):
-            wanted.append((f"disk {key}", value, (*path, "disk", key)))
+    if node.disk:
+        wanted += disks.identities((*path, "disk"), node.disk)
     for kind, value, here in wanted:
         if (first := seen.again(kind, value, here, node)) is not None:
             other, owner = first
@@ -194,31 +193,6 @@ def _cards(site: Site, path: Path, node: Node) -> Iterator[Finding]:
             untagged.setdefault(key, (card, interface.network))
         for mac in interface.macs:
             used.setdefault(mac, (card, interface))
-
-
-def _disk(site: Site, path: Path, node: Node, disk: Disk) -> Iterator[Finding]:
-    if disk.min_size and disk.max_size and disk.min_size > disk.max_size:
-        yield Finding((*path, "max_size"), f"is less than min_size, {size(disk.min_size)}")
-    if disk.path and not disk.path.startswith(STABLE_PATHS):
-        yield Finding(
-            (*path, "path"),
-            f"is not a name that stays: expected one below {either(STABLE_PATHS)}",
-            "names such as /dev/sda change from boot to boot; `ls -l /dev/disk/by-path` shows them",
-        )
-    says_which = any((disk.serial, disk.wwn, disk.path, disk.model, disk.min_size, disk.max_size))
-    if disk.wipe and not says_which:
-        yield Finding(
-            (*path, "wipe"),
-            "would erase a disk without saying which",
-            "add its serial, wwn, path, model or size",
-        )
-    needed = needed_space(site, node)
-    if disk.max_size and disk.max_size < needed:
-        yield Finding(
-            (*path, "max_size"),
-            f"is less than the {size(needed)} that `disk_layout` asks for",
-            "make the volumes of `disk_layout` smaller, or allow a larger disk",
-        )
 
 
 def needed_space(site: Site, node: Node) -> int:
