@@ -109,7 +109,7 @@ def _family(client: Client, name: str) -> Family:
 
     base, _ = images.split(name)
     me = client.me.id
-    return images.family(base, client.images.all(me), client.templates.all())
+    return images.family(base, client.images.all(me), client.owners.held(client.templates.all()))
 
 
 def _line(version: Version) -> str:

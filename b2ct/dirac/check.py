@@ -25,6 +25,7 @@ from b2ct.opennebula.objects.account import User
 from b2ct.opennebula.objects.network import VirtualNetwork
 from b2ct.opennebula.objects.storage import Image
 from b2ct.opennebula.objects.vm import Template
+from b2ct.opennebula.ownership import Owners
 from b2ct.opennebula.quotas import Limit
 from b2ct.opennebula.text import Attributes
 
@@ -113,8 +114,17 @@ def _template(one: Client, me: User, name: str) -> Iterator[Check]:
     except OneError as err:
         yield Check("template", FAILED, err.message, err.hint)
         return
-    order = {me.id: 0, 0: 1}
-    same = sorted((t for t in there if t.name == name), key=lambda t: (order.get(t.uid, 2), t.id))
+    named = [t for t in there if t.name == name]
+    same = Owners(me.id).held(named)
+    if named and not same:
+        which = ", ".join(f"{t.id} of {t.owner}" for t in named)
+        yield Check(
+            "template", FAILED,
+            f"{name} is neither {me.name}'s nor an administrator's, so DIRAC does not take it: "
+            f"{which}",
+            "`b2ct register-image` as an administrator makes one",
+        )  # fmt: skip
+        return
     if not same:
         known = ", ".join(sorted({t.name for t in there})[:8]) or "none"
         yield Check(
@@ -123,8 +133,8 @@ def _template(one: Client, me: User, name: str) -> Iterator[Check]:
         )  # fmt: skip
         return
     found = same[0]
-    if len(same) > 1:
-        others = ", ".join(f"{t.id} of {t.owner}" for t in same[1:])
+    if len(named) > 1:
+        others = ", ".join(f"{t.id} of {t.owner}" for t in named if t is not found)
         yield Check(
             "template", WARNING, f"{name} is {found.id} of {found.owner}; also there: {others}",
             "delete or rename those that are not meant",

@@ -36,13 +36,13 @@ from b2ct.opennebula.kind import ALL, MINE
 from b2ct.opennebula.objects.base import Owned
 from b2ct.opennebula.objects.network import VirtualNetwork
 from b2ct.opennebula.objects.vm import Vm
+from b2ct.opennebula.ownership import Owners
 
 if TYPE_CHECKING:
     from b2ct.opennebula.client import Client
 
 OWN_IMAGE = "template"
 """`Instance_Image = template`: the image that the template names, whatever its version."""
-ONEADMIN = 0
 _log = logging.getLogger(__name__)
 OwnedT = TypeVar("OwnedT", bound=Owned)
 
@@ -271,12 +271,11 @@ class OpenNebulaNodeDriver(NodeDriver):
 
 
 def _trusted(items: Iterable[OwnedT], me: int) -> list[OwnedT]:
-    """Own objects first, then oneadmin's: DIRAC takes the first of a name.
+    """Own objects first, then administrators'; no others: DIRAC takes the first of a name.
 
-    Otherwise any user of the cloud could put an image or a template of the name before them.
+    Otherwise any user of the cloud could offer an image or a template of a name that is missing.
     """
-    order = {me: 0, ONEADMIN: 1}
-    return sorted(items, key=lambda item: (order.get(item.uid, 2), item.id))
+    return Owners(me).held(items)
 
 
 def _away(err: B2ctError) -> CloudError:

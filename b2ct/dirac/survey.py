@@ -16,6 +16,7 @@ from b2ct.opennebula.objects.account import User
 from b2ct.opennebula.objects.host import Host
 from b2ct.opennebula.objects.network import VirtualNetwork
 from b2ct.opennebula.objects.vm import Template
+from b2ct.opennebula.ownership import Owners
 from b2ct.site.model import Site
 from b2ct.site.workers import Worker
 
@@ -30,14 +31,15 @@ class Cloud:
     hosts: tuple[Host, ...] = ()
     """Empty as well for a user who may not see them."""
     networks: tuple[VirtualNetwork, ...] = ()
+    """Administrators', as any user may make one of any name."""
     templates: tuple[Template, ...] = ()
+    """As networks."""
     user: User | None = None
     """DIRAC's."""
 
     def template_id(self, name: str) -> int:
-        """Of the template that DIRAC will take: oneadmin's before others'. -1: there is none."""
-        same = sorted((t.uid != 0, t.id) for t in self.templates if t.name == name)
-        return same[0][1] if same else -1
+        """Of the template that DIRAC will take. -1: there is none."""
+        return next((t.id for t in self.templates if t.name == name), -1)
 
     def image(self, name: str) -> str:
         """Name of that template's image; empty where it names none."""
@@ -58,7 +60,11 @@ def ask(one: Client, user: str) -> Cloud:
             dirac = one.users.get(found.id) if found else None
         except OneError:
             dirac = None  # only administrators may see other users
-    return Cloud(one.hosts.all(), one.networks.all(ALL), one.templates.all(ALL), dirac)
+    held = Owners(me.id).held
+    return Cloud(
+        one.hosts.all(), tuple(held(one.networks.all(ALL))), tuple(held(one.templates.all(ALL))),
+        dirac,
+    )  # fmt: skip
 
 
 def queues(

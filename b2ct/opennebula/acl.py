@@ -69,10 +69,10 @@ class AclRule:
             _id(words[3] if len(words) == 4 else "*", text),
         )
 
-    def same(self, other: AclRule) -> bool:
-        """The same rule, whatever its ID."""
-        mine = (self.user, self.resource, self.rights, self.zone)
-        return mine == (other.user, other.resource, other.rights, other.zone)
+    @property
+    def key(self) -> tuple[int, int, int, int]:
+        """What it says, whatever its ID."""
+        return self.user, self.resource, self.rights, self.zone
 
     @property
     def hexadecimal(self) -> tuple[str, str, str, str]:

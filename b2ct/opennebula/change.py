@@ -24,6 +24,8 @@ def change(run: Run, wanted: Wanted, step: Step) -> None:
     names = {change.name: change for change in step.changes}
     if attributes := _attributes(run, wanted, names):
         run.kinds[wanted.kind].update(step.oid, attributes)
+    if wanted.kind in ownership.ACCOUNTS and (marks := _marks(run, names)):
+        run.say(wanted, marks)
     if "cluster" in names:
         add = {"host": run.one.clusters.add_host, "network": run.one.clusters.add_network}
         add[wanted.kind](run.cluster(wanted), step.oid)
@@ -37,14 +39,19 @@ def change(run: Run, wanted: Wanted, step: Step) -> None:
 
 def _attributes(run: Run, wanted: Wanted, names: Mapping[str, Change]) -> Attributes:
     sent = {name: text for name, text in run.attributes(wanted).items() if name in names}
-    if MARKS in names:
-        sent |= ownership.marks(run.desired.label)
-    if TAKEN_OVER in names:
-        sent |= ownership.adoption(run.desired.label)
+    if wanted.kind not in ownership.ACCOUNTS:
+        sent |= _marks(run, names)
     if "security groups" in names:
         sent["SECURITY_GROUPS"] = ",".join(map(str, run.guards(wanted)))
     rules = rule_vectors(wanted) if "rules" in names else Attributes()
     return Attributes.of(sent).merged(rules)
+
+
+def _marks(run: Run, names: Mapping[str, Change]) -> dict[str, str]:
+    """The marks among the changes."""
+    if MARKS in names:
+        return ownership.marks(run.desired.label)
+    return ownership.adoption(run.desired.label) if TAKEN_OVER in names else {}
 
 
 def _user(run: Run, wanted: Wanted, names: Mapping[str, Change]) -> None:

@@ -16,7 +16,9 @@ from functools import cached_property
 from b2ct.core import console
 from b2ct.opennebula import kinds, versions
 from b2ct.opennebula.endpoint import Endpoint
+from b2ct.opennebula.faults import AuthorizationError
 from b2ct.opennebula.objects.account import User
+from b2ct.opennebula.ownership import ADMINISTRATORS, Owners
 from b2ct.opennebula.transport import DEADLINE, Pauses, Transport
 from b2ct.opennebula.versions import Dialect
 
@@ -65,6 +67,14 @@ class Client:
     def me(self) -> User:
         """Who this client is; asked once."""
         return self.users.me()
+
+    @cached_property
+    def owners(self) -> Owners:
+        """Whose objects this client believes to be B2CT's; asked once."""
+        try:
+            return Owners.of(self.me, [self.groups.get(ADMINISTRATORS)])
+        except AuthorizationError:
+            return Owners(self.me.id)
 
     @property
     def now(self) -> float:

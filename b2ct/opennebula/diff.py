@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from ipaddress import IPv4Address
 from typing import cast
 
@@ -28,14 +29,19 @@ class View:
     live: Live
     ids: Ids
 
+    @cached_property
+    def _names(self) -> Mapping[tuple[str, int], str]:
+        names: dict[tuple[str, int], str] = {}
+        for (kind, name), oid in self.ids.items():
+            names.setdefault((kind, oid), name)
+        return names
+
     def name(self, kind: str, oid: int) -> str:
         """The name of site.yaml, else the object's with its ID."""
-        for (its, name), number in self.ids.items():
-            if its == kind and number == oid:
-                return name
-        found = next((item for item in self.live.kinds[kind] if item.id == oid), None)
-        own = {("cluster", 0): DEFAULT, ("security group", 0): DEFAULT}
-        return own.get((kind, oid)) or (f"{found.name} (ID {oid})" if found else f"ID {oid}")
+        if name := self._names.get((kind, oid)):
+            return name
+        found = self.live.numbered.get((kind, oid))
+        return f"{found.name} (ID {oid})" if found else f"ID {oid}"
 
 
 def changes(wanted: Wanted, item: Named, view: View) -> tuple[Change, ...]:

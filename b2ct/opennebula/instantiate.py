@@ -125,10 +125,21 @@ def names(wish: Wish) -> tuple[str, ...]:
 
 
 def template_named(one: Client, wanted: str) -> Template:
-    """The VM template of that name or ID: the caller's, else the only one. Raises B2ctError."""
+    """The VM template of that name or ID: the caller's, else administrators' only one.
+
+    One of another user is taken by its ID alone: anybody may give theirs any name. Raises
+    B2ctError.
+    """
     there = one.templates.all(ALL)
-    same = [t for t in there if t.name == wanted] or [t for t in there if str(t.id) == wanted]
+    named = [t for t in there if t.name == wanted]
+    same = one.owners.held(named) or [t for t in there if str(t.id) == wanted]
     mine = [t for t in same if t.uid == one.me.id]
+    if not same and named:
+        which = ", ".join(f"{t.id} of {t.owner}" for t in named)
+        raise B2ctError(
+            f"the VM template {wanted!r} is neither yours nor an administrator's",
+            hint=f"give its ID, if you trust who made it: {which}",
+        )
     if not same:
         known = ", ".join(sorted({t.name for t in there})[:10]) or "none"
         raise B2ctError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from b2ct.opennebula.objects.host import Cluster, Host
 from b2ct.opennebula.objects.network import SecurityGroup, VirtualNetwork
 from b2ct.opennebula.objects.storage import Datastore, Image
 from b2ct.opennebula.objects.vm import Template, Vm
+from b2ct.opennebula.ownership import Owners
 
 if TYPE_CHECKING:
     from b2ct.opennebula.client import Client
@@ -37,7 +39,36 @@ class Live:
     vms: tuple[Vm, ...] | None = field(default=())
     """None: not asked for, so that nothing can be said of what VMs use."""
 
-    @property
+    @cached_property
+    def owners(self) -> Owners:
+        """Whose marks count."""
+        return Owners.of(self.me, self.groups)
+
+    @cached_property
+    def held_templates(self) -> tuple[Template, ...]:
+        """Those of the caller and of administrators."""
+        return tuple(self.owners.held(self.templates))
+
+    @cached_property
+    def held_networks(self) -> tuple[VirtualNetwork, ...]:
+        """Those of the caller and of administrators."""
+        return tuple(self.owners.held(self.networks))
+
+    @cached_property
+    def named(self) -> Mapping[tuple[str, str], tuple[Named, ...]]:
+        """Kind and name -> the objects that have it."""
+        found: dict[tuple[str, str], list[Named]] = {}
+        for kind, items in self.kinds.items():
+            for item in items:
+                found.setdefault((kind, item.name), []).append(item)
+        return {key: tuple(items) for key, items in found.items()}
+
+    @cached_property
+    def numbered(self) -> Mapping[tuple[str, int], Named]:
+        """Kind and ID -> the object."""
+        return {(kind, item.id): item for kind, items in self.kinds.items() for item in items}
+
+    @cached_property
     def kinds(self) -> Mapping[str, tuple[Named, ...]]:
         """Kind -> its objects."""
         return MappingProxyType(

@@ -17,13 +17,12 @@ from b2ct.opennebula.diff import View
 from b2ct.opennebula.difference import Change
 from b2ct.opennebula.live import Live
 from b2ct.opennebula.objects.base import Named, Owned
+from b2ct.opennebula.ownership import Owners
 from b2ct.opennebula.steps import Action, Plan, Step
 
 MARKS = "made by b2ct"
 TAKEN_OVER = "in the care of b2ct"
 """Changes that set B2CT's own attributes."""
-RULES = "B2CT_RULES"
-"""Attribute of a user: the ACL rules that B2CT added for it, as rules have no attributes."""
 ZONE = 0
 """Of a front-end that is in no federation."""
 NO_MORE = "site.yaml has it no more"
@@ -33,6 +32,7 @@ RENAME = "two sites must not share names: rename it, or change that in site.yaml
 _BELONGING = frozenset({"cluster", "security groups", "group"})
 """Fields that say what an object uses."""
 ADOPT = "change it by hand, or let b2ct take it over with --adopt"
+ANOTHERS = "rename it, or `chown` it to yourself, if b2ct is to have it"
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ def resolve(rule: WantedRule, ids: Mapping[tuple[str, str], int]) -> AclRule | N
     return AclRule.of(f"#{user} {rule.resources}/{about} {rule.rights} #{ZONE}")
 
 
-def recorded(user: Named) -> tuple[str, ...]:
-    """The rules that B2CT added for a user, as texts."""
-    return tuple(text for text in user.template.text(RULES).split(";") if text)
+def recorded(owners: Owners, uid: int) -> tuple[str, ...]:
+    """The rules that B2CT added for a user, as texts: rules have no attributes."""
+    return tuple(text for text in owners.accounts.text(ownership.rules(uid)).split(";") if text)
 
 
 class _Planner:
@@ -72,7 +72,8 @@ class _Planner:
 
     def __init__(self, desired: Desired, live: Live, options: Options) -> None:
         self.desired, self.live, self.options = desired, live, options
-        self.site = desired.label
+        self.site, self.owners = desired.label, live.owners
+        self.there = {rule.key: rule for rule in reversed(live.rules)}
         self.begun = ownership.journal(live.me.template, self.site)
         self.found: dict[tuple[str, str], Named] = {}
         for wanted in desired.objects:
@@ -99,15 +100,14 @@ class _Planner:
 
     def _find(self, wanted: Wanted) -> Named | None:
         """The object that is meant: B2CT's own first, else one of that name."""
-        items = self.live.kinds[wanted.kind]
         if wanted.oid is not None:
-            return next((item for item in items if item.id == wanted.oid), None)
-        named = [item for item in items if item.name == wanted.name]
-        ours = [item for item in named if ownership.cared_for(item, self.site)]
+            return self.live.numbered.get((wanted.kind, wanted.oid))
+        named = self.live.named.get(wanted.key, ())
+        ours = [item for item in named if self.owners.cared_for(item, self.site)]
         # Names of these are unique per owner only: another user's object is none of ours.
         mine = [i for i in named if not isinstance(i, Owned) or i.uid == self.live.me.id]
         if wanted.kind == "datastore":
-            mine = named
+            mine = [*named]
         return min(ours or mine, key=lambda item: item.id, default=None)
 
     def _object(self, wanted: Wanted) -> Iterator[Step]:
@@ -125,18 +125,21 @@ class _Planner:
 
     def _compared(self, wanted: Wanted, item: Named) -> Iterator[Step]:
         changes = diff.changes(wanted, item, self.view)
-        why = ownership.foreign(item, self.site)
+        why = self.owners.foreign(item, self.site)
+        hint = RENAME if why.startswith(ownership.ELSEWHERE) else ADOPT
+        if not self.owners.hold(item):
+            hint = ANOTHERS
         if why and ownership.system(wanted.kind, item):
             why = "OpenNebula's own"
         if why and wanted.key in self.begun:
             # A run that ended before it could mark it.
             changes, why = (Change(MARKS, "", "yes"), *changes), ""
-        elif why and self.options.adopt and changes and not why.startswith("made for"):
+        elif why and self.options.adopt and changes and hint == ADOPT:
             changes, why = (Change(TAKEN_OVER, "", "yes"), *changes), ""
         if why:
             action = Action.LEAVE if changes else Action.NOTHING
-            hint = "" if not changes else RENAME if why.startswith("made for") else ADOPT
-            yield Step(*wanted.key, action, item.id, changes, f"{why}: left alone", hint)
+            told = f"{why}: left alone"
+            yield Step(*wanted.key, action, item.id, changes, told, hint if changes else "")
             return
         if trouble := bars.trouble(item):
             self.managed[wanted.kind, item.id] = wanted
@@ -170,7 +173,7 @@ class _Planner:
         for wanted in self.desired.rules:
             user = self.found.get(("user", wanted.user))
             rule = resolve(wanted, self.ids)
-            there = next((r for r in self.live.rules if rule and r.same(rule)), None)
+            there = self.there.get(rule.key) if rule else None
             if there:
                 yield Step("rule", wanted.name, Action.NOTHING, there.id)
             elif user is not None and self._foreign_user(user):
@@ -181,7 +184,7 @@ class _Planner:
 
     def _foreign_user(self, user: Named) -> bool:
         begun = ("user", user.name) in self.begun
-        return bool(ownership.foreign(user, self.site)) and not begun and not self.options.adopt
+        return bool(self.owners.foreign(user, self.site)) and not begun and not self.options.adopt
 
     def _surplus_rules(self) -> Iterator[Step]:
         """Rules that B2CT once added for a user who stays, and that are wanted no more."""
@@ -190,10 +193,9 @@ class _Planner:
                 continue
             wanted = [resolve(rule, self.ids) for rule in self.desired.rules]
             keep = {str(rule) for rule in wanted if rule}
-            texts = set(recorded(user)) - keep
-            for rule in self.live.rules:
-                if str(rule) in texts:
-                    yield self._surplus("rule", str(rule), rule.id)
+            for text in sorted(set(recorded(self.owners, user.id)) - keep):
+                if (rule := self.there.get(AclRule.of(text).key)) is not None:
+                    yield self._surplus("rule", text, rule.id)
 
     def _surplus(self, kind: str, name: str, oid: int, used: str = "", gone: str = NO_MORE) -> Step:
         if not self.options.prune:
@@ -206,16 +208,16 @@ class _Planner:
     def _left_over(self) -> Iterator[Step]:
         """What B2CT made and site.yaml has no more, in the order in which it can be deleted."""
         gone: set[use.Key] = set()
+        after = use.After(self.live, self.ids, self.managed, gone)
         wanted = {(kind, item.id) for (kind, _), item in self.found.items()}
         for kind in use.ORDER:
             for item in self.live.kinds[kind]:
                 if (kind, item.id) in wanted or not self._ours(kind, item):
                     continue
-                if not ownership.made(item, self.site):
+                if not self.owners.made(item, self.site):
                     why = f"{NO_MORE}; it was taken over, so it is never deleted"
                     yield Step(kind, item.name, Action.LEAVE, item.id, why=why)
                     continue
-                after = use.After(self.live, self.ids, self.managed, frozenset(gone))
                 used = use.of(kind, item, after)
                 why = TWIN if self._twin(kind, item) else NO_MORE
                 step = self._surplus(kind, item.name, item.id, used, why)
@@ -224,7 +226,7 @@ class _Planner:
                 yield step
 
     def _ours(self, kind: str, item: Named) -> bool:
-        if ownership.system(kind, item) or not ownership.cared_for(item, self.site):
+        if ownership.system(kind, item) or not self.owners.cared_for(item, self.site):
             return False
         # `register-image --template` makes further templates for a worker: all are kept.
         names = {worker.name for worker in self.desired.workers}
@@ -234,8 +236,8 @@ class _Planner:
     def _twin(self, kind: str, item: Named) -> bool:
         """An older one of ours has its name: parallel runs can make two (see settle)."""
         return any(
-            one.name == item.name and one.id < item.id and ownership.cared_for(one, self.site)
-            for one in self.live.kinds[kind]
+            one.id < item.id and self.owners.cared_for(one, self.site)
+            for one in self.live.named[kind, item.name]
         )
 
     def _others(self, *, of_sites: bool = False) -> dict[str, tuple[str, ...]]:
@@ -248,8 +250,8 @@ class _Planner:
                 for item in items
                 if (kind, item.id) not in used
                 and not ownership.system(kind, item)
-                and (why := ownership.foreign(item, self.site))
-                and (why != "made by hand") is of_sites
+                and (why := self.owners.foreign(item, self.site))
+                and why.startswith(ownership.ELSEWHERE) is of_sites
             )
             if names:
                 found[kind] = names

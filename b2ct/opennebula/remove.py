@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 
+from b2ct.opennebula import ownership
 from b2ct.opennebula.faults import InUseError, MissingError
 from b2ct.opennebula.run import NETWORK_DEADLINE, Run
 from b2ct.opennebula.steps import Step
@@ -22,6 +23,8 @@ def remove(run: Run, step: Step) -> None:
             _cluster(run, step.oid)
         else:
             run.kinds[step.kind].delete(step.oid)
+    if step.kind in ownership.ACCOUNTS:
+        run.say_of_accounts(ownership.forgotten(step.kind, step.oid))
 
 
 def _cluster(run: Run, oid: int) -> None:

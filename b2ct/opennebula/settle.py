@@ -1,9 +1,10 @@
 """Make something once, although another run of ours may be making it at the same time.
 
-OpenNebula's names are not unique under parallel allocation (twelve at once made two templates of
-one name), and a lost answer leaves open whether a request was carried out. So: look, make, look
-again; of several the lowest ID stays, which every run sees in the same way; who made another one
-removes it, and nobody else does.
+Most names are kept unique by OpenNebula's database (`UNIQUE` in src/sql/OneDB.cc): there it is
+enough to make it (`once`). Those of VM templates are not, under parallel allocation (twelve at once
+made two of one name). And a lost answer leaves open whether a request was carried out. So `settle`
+looks, makes, and looks again; of several the lowest ID stays, which every run sees in the same way;
+who made another one removes it, and nobody else does.
 """
 
 from __future__ import annotations
@@ -69,6 +70,27 @@ def settle(
     others = tuple(id_ for id_ in _ids(after[1:]) if id_ != removed)
     made = after[0].id == mine or (lost is not None and len(after) == 1)
     return Settled(after[0], made=made, removed=removed, left_over=others)
+
+
+def once(look: Callable[[], Sequence[T]], make: Callable[[], int]) -> int:
+    """The ID of what `make` allocates, or of the one that has its name.
+
+    For kinds whose names the server keeps unique. `look` lists those of the wanted name, and is
+    only asked when the answer was lost, or does not say who has the name. Raises what these raise;
+    UncertainError when an answer was lost and nothing has come of it.
+    """
+    try:
+        return make()
+    except DuplicateError as err:
+        if err.id >= 0:
+            return err.id
+        refused: DuplicateError | UncertainError = err
+    except UncertainError as err:
+        refused = err
+    found = sorted(item.id for item in look())
+    if not found:
+        raise refused
+    return found[0]
 
 
 def _gone(remove: Callable[[int], None], id_: int) -> bool:

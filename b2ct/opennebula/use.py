@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
@@ -33,7 +33,8 @@ class After:
     ids: Ids
     wanted: Mapping[Key, Wanted]
     """Objects that are there, and will be as these say."""
-    gone: frozenset[Key]
+    gone: Set[Key]
+    """It grows as the plan does."""
 
     def stay(self, kind: str, items: Iterable[T]) -> Iterator[T]:
         """Those of a kind that will not have been deleted."""

@@ -151,7 +151,8 @@ def owners_of(
 ) -> tuple[dict[str, str], tuple[str, ...]]:
     """Who has each of the networks: the caller first, else the only one; and which are missing.
 
-    Raises B2ctError where several others have one of that name.
+    `networks` are those whose owners are trusted: a user may call one as the site does. Raises
+    B2ctError where several others have one of that name.
     """
     found: dict[str, str] = {}
     missing = []

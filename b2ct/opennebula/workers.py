@@ -10,7 +10,7 @@ from pathlib import Path
 
 from b2ct.context.model import VmContext
 from b2ct.core.errors import B2ctError
-from b2ct.opennebula import images, labels, ownership, vmtemplates
+from b2ct.opennebula import images, labels, vmtemplates
 from b2ct.opennebula.desired import Desired, Worker
 from b2ct.opennebula.difference import Change
 from b2ct.opennebula.images import Family, Version
@@ -26,7 +26,7 @@ def steps(desired: Desired, worker: Worker, live: Live, coming: set[str]) -> Ite
     template = _template(desired, worker, live)
     base = (template.template.text(FAMILY) if template else "") or worker.image
     mine = [image for image in live.images if image.uid == live.me.id]
-    versions = images.family(base, mine, live.templates)
+    versions = images.family(base, mine, live.held_templates)
     version = _version(versions, template)
     yield _image(base, version)
     if version is None:
@@ -43,8 +43,8 @@ def _template(desired: Desired, worker: Worker, live: Live) -> Template | None:
     """The worker's template: the one of its name, else another that was made for it."""
     ours = [
         one
-        for one in live.templates
-        if ownership.cared_for(one, desired.label)
+        for one in live.held_templates
+        if live.owners.cared_for(one, desired.label)
         and one.template.text("B2CT_WORKER") == worker.name
     ]
     return min(ours, key=lambda one: (one.name != worker.name, one.id), default=None)
@@ -84,7 +84,7 @@ def _compared(
     if isinstance(worker.context, B2ctError):
         raise worker.context
     on = desired.site.networks_of(desired.site.described_workers[worker.name])
-    owners, missing = vmtemplates.owners_of(live.networks, on, live.me.id)
+    owners, missing = vmtemplates.owners_of(live.held_networks, on, live.me.id)
     # One that is going to be made is ours, whoever else has one of its name.
     if lost := [name for name in missing if name not in coming]:
         raise B2ctError(

@@ -21,7 +21,7 @@ from b2ct.opennebula.objects.network import VirtualNetwork
 from b2ct.opennebula.steps import Action
 from b2ct.opennebula.text import Attributes
 from b2ct.opennebula.waiting import wait_image, wait_network
-from tests.oned import OnedDouble
+from tests.oned import OnedDouble, bulk
 
 from .clouds import ADOPT, PASSWORD, PLAIN, PRUNE, Cloud, keys, step
 from .conftest import QUICK, Ground, on
@@ -379,6 +379,52 @@ def test_a_new_use_is_no_failure_of_a_deletion(double: OnedDouble) -> None:
     done = carrying.apply(one, empty.desired(one), plan, password=str)
     assert [s.name for s, _ in done.in_use] == ["t-hv01"]
     assert len(done.steps) == len(plan.pending) - 1
+
+
+def test_a_first_apply_costs_at_most_three_calls_an_object() -> None:
+    """However many there are: nothing looks at all of a kind again for each of them."""
+    spent = {}
+    for count in (3, 30):
+        with OnedDouble() as double:
+            one, cloud = on(double).one, Cloud()
+            _many(double, cloud, count)
+            plan = cloud.plan(one)
+            double.calls.clear()
+            done = cloud.carry_out(one, plan)
+            spent[count] = len(done.steps), Counter(double.calls)
+            assert cloud.plan(one).pending == ()
+    (few, first), (many, second) = spent[3], spent[30]
+    assert many - few == 27 * 6
+    assert second.total() - first.total() <= 3 * (many - few)
+    assert {m: n for m, n in first.items() if "pool" in m} == {
+        m: n for m, n in second.items() if "pool" in m
+    }
+
+
+def _many(double: OnedDouble, cloud: Cloud, count: int) -> None:
+    """So many hosts, networks, groups, datastores, security groups, and workers with images."""
+    bulk.fill(double, templates=count)
+    for template in list(double.cloud.templates):
+        on(double).one.templates.delete(template.id)
+    data = cloud.data
+    data["nodes"] += [{"name": f"hv{n}", "role": "hypervisor"} for n in range(count)]
+    cloud.cloud["groups"] += [f"g{n}" for n in range(count)]
+    cloud.cloud["datastores"] |= {f"d{n}": {} for n in range(count)}
+    data["networks"] |= {
+        f"net{n}": {
+            "cidr": f"10.99.{n}.0/24", "bridge": f"br{n}",
+            "vm_range": {"first": f"10.99.{n}.10", "last": f"10.99.{n}.20"},
+        }
+        for n in range(count)
+    }  # fmt: skip
+    cloud.cloud["security_groups"] |= {
+        f"s{n}": {"rules": [{"protocol": "tcp", "ports": "22"}], "networks": [f"net{n}"]}
+        for n in range(count)
+    }
+    data["workers"] = {
+        f"worker{n + 1}": {"image": f"worker{n + 1}", "networks": [cloud.name("vms")]}
+        for n in range(count)
+    }
 
 
 @pytest.mark.parametrize("sizes", [(3, 1, 0), (60, 12, 200)])

@@ -8,10 +8,11 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from b2ct.opennebula import ownership
+from b2ct.opennebula import live, ownership
 from b2ct.opennebula.client import Client
 from b2ct.opennebula.kind import Kind
 from b2ct.opennebula.objects.base import Named
+from b2ct.opennebula.ownership import Owners
 from b2ct.opennebula.plan import Options
 from b2ct.opennebula.text import Attributes
 from tests.oned import OnedDouble
@@ -101,7 +102,10 @@ class Builder:
         else:
             group = self.ids.get(("group", "t-x"), 1)
             number = one.users.allocate(there.name, "pw-pw-pw", groups=[group])
-        if marks:
+        if marks and there.kind in ownership.ACCOUNTS:
+            given = ownership.recorded(there.kind, number, MARKS[there.mark])
+            one.groups.update(0, Attributes.of(given))
+        elif marks:
             kinds[there.kind].update(number, marks)
         return number
 
@@ -151,26 +155,31 @@ def test_apply_leads_to_what_is_wanted_and_takes_nothing_from_others(
         one = builder.one
         for there in sorted(state, key=lambda there: ORDER.index(there.kind)):
             builder.make(there)
-        before = _kinds(one)
+        before, owners = _kinds(one), live.read(one).owners
         done = cloud.apply(one, options)
         assert done.in_use == ()
         assert cloud.plan(one, options).pending == ()
         after = {(kind, item.id): item for kind, items in _kinds(one).items() for item in items}
         for kind, items in before.items():
             for item in items:
-                _is_kept(kind, item, after.get((kind, item.id)), builder, options)
+                _is_kept((kind, item), after.get((kind, item.id)), builder, (owners, options))
 
 
 def _is_kept(
-    kind: str, item: Named, after: Named | None, builder: Builder, options: Options
+    before: tuple[str, Named],
+    after: Named | None,
+    builder: Builder,
+    asked: tuple[Owners, Options],
 ) -> None:
+    (kind, item), (owners, options) = before, asked
     if after is None:
         assert options.prune
-        assert ownership.made(item, SITE)
+        assert owners.made(item, SITE)
         assert (kind, item.id) not in builder.used
         return
-    mine = kind == "user" and item.id == builder.one.me.id  # it has the journal
-    if ownership.foreign(item, SITE) and not options.adopt and not mine:
+    # It has the journal; and oneadmin's group the marks of users and groups.
+    noted = (kind, item.id) in (("user", builder.one.me.id), ("group", 0))
+    if owners.foreign(item, SITE) and not options.adopt and not noted:
         assert _own(kind, after) == _own(kind, item)
         if kind == "network":
             assert after == item

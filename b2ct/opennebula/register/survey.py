@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Survey:
-    """What there is: five calls, however many objects."""
+    """What there is: six calls, however many objects."""
 
     me: User
     images: tuple[Image, ...]
     """The caller's."""
     templates: tuple[Template, ...]
+    """The caller's and administrators', as all that others can make decides nothing."""
     datastores: tuple[Datastore, ...]
     networks: tuple[VirtualNetwork, ...]
+    """As templates."""
 
     def family(self, name: str) -> Family:
         """The versions of a name."""
@@ -35,8 +37,8 @@ class Survey:
 
 def survey(one: Client) -> Survey:
     """Look what there is."""
-    me = one.me
+    me, held = one.me, one.owners.held
     return Survey(
-        me, one.images.all(me.id), one.templates.all(ALL), one.datastores.all(),
-        one.networks.all(ALL),
+        me, one.images.all(me.id), tuple(held(one.templates.all(ALL))), one.datastores.all(),
+        tuple(held(one.networks.all(ALL))),
     )  # fmt: skip

@@ -64,7 +64,7 @@ def template_of(one: Client, worker: str) -> Template | None:
     """The worker's VM template: the one of its name, else another that was made for it."""
     mine = [
         template
-        for template in one.templates.all()
+        for template in one.owners.held(one.templates.all())
         if template.template.text("B2CT_WORKER") == worker or template.name == worker
     ]
     return min(mine, key=lambda template: (template.name != worker, template.id), default=None)
