@@ -42,7 +42,7 @@ class Stranger:
 
     @property
     def marks(self) -> Attributes:
-        return Attributes.of(ownership.marks(self.cloud.name("site")))
+        return Attributes.of({**ownership.marks(self.cloud.name("site"))})
 
     def given(self, kind: str, oid: int, **more: str) -> Named:
         """An object that belongs to this user and has the marks; as it is then."""
@@ -67,8 +67,8 @@ def eve(ground: Ground) -> Stranger:
 
 def test_her_security_group_guards_nothing(ground: Ground, eve: Stranger) -> None:
     one, cloud, name = ground.one, eve.cloud, eve.cloud.name
-    open_to_all = {"NAME": name("guard"), "RULE": {"PROTOCOL": "ALL", "RULE_TYPE": "inbound"}}
-    hers = one.security_groups.allocate(Attributes.of(open_to_all))
+    everything = {"PROTOCOL": "ALL", "RULE_TYPE": "inbound"}
+    hers = one.security_groups.allocate(Attributes.of({"NAME": name("guard"), "RULE": everything}))
     before = eve.given("security_groups", hers)
     assert step(cloud.plan(one), "security group", name("guard")).action is Action.CREATE
     for options in (Options(), EVERYTHING):
@@ -101,8 +101,9 @@ def test_her_template_is_not_the_workers(ground: Ground, eve: Stranger) -> None:
     one, cloud, name = ground.one, eve.cloud, eve.cloud.name
     wait_image(one, ground.image(), deadline=30)
     disk = {"IMAGE": name("image"), "IMAGE_UNAME": one.me.name}
-    wanted = {"NAME": name("w"), "CPU": 1, "MEMORY": 64, "DISK": disk}
-    hers = one.templates.allocate(Attributes.of(wanted))
+    hers = one.templates.allocate(
+        Attributes.of({"NAME": name("w"), "CPU": 1, "MEMORY": 64, "DISK": disk})
+    )
     before = eve.given("templates", hers, B2CT_WORKER=name("w"), B2CT_IMAGE="elsewhere")
     cloud.apply(one, EVERYTHING)
     assert eve.seen("templates", hers) == before
