@@ -181,7 +181,7 @@ def _perform(
 ) -> Outcome:
     """Start the process inside and pass on what it says."""
     work = folder / "work"
-    work.mkdir()
+    work.mkdir(mode=0o700)
     # What is fetched may be used again; only layers are made anew for a comparison.
     job = Job(
         name=plan.loaded.name,

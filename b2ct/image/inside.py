@@ -96,9 +96,8 @@ def perform(job: Job) -> Outcome:
     """Make the QCOW2 of a job. Raises B2ctError for what does not work out."""
     definition = Definition.model_validate_json(job.definition)
     if job.memory:
-        options = f"size={job.memory},mode=0755"
+        options = f"size={job.memory},mode=0700"
         run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", job.scratch])
-    job.scratch.chmod(0o755)  # packages are configured by other users, too
     work = Workspace(
         folder=job.scratch,
         epoch=job.epoch,

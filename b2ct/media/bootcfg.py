@@ -33,6 +33,9 @@ _STAGE2 = re.compile(r"""(["']?)(?:inst\.)?stage2=(["']?)(hd:[^:"'\s]+)""")
 _TOKEN = re.compile(r"""(?:"[^"]*"|'[^']*'|\\.|[^\s"'\\])+""")
 _NOT_INSTALL = re.compile(r"(?:inst\.)?(?:rescue|memtest|nomodeset)\b")
 _DROP = re.compile(r"""["']?(?:rd\.live\.check|(?:inst\.)?ks)(?:=.*)?""")
+_SOURCE = re.compile(r"""["']?(?:inst\.)?(?:repo|method|stage2)=.*""")
+"""Where stage 2 and packages are. Of `repo=cdrom` Anaconda takes both, from optical drives only;
+and what stands here outranks the kickstart."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ class Menu:
     ks_argument: str
     device: str
     """Where the medium is when a file has no `inst.stage2=`: such as `hd:LABEL=CentOS_6`."""
+    stage2_argument: str = ""
+    """The argument that names stage 2, where the medium has it and the release knows one."""
 
     def split(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Which entries are in the first menu, the default among them, and which in the other."""
@@ -115,15 +120,6 @@ def edit(kind: str, text: str, menu: Menu) -> str | None:
     return {ISOLINUX: _edit_isolinux, GRUB: _edit_grub}[kind](_without_ours(text), menu)
 
 
-def stage2_device(text: str) -> str:
-    r"""The device in the first `inst.stage2=`, escaped as in the file: `hd:LABEL=CentOS\x207`."""
-    for line in _lines(text):
-        for token in _tokens(line):
-            if found := _STAGE2.match(token):
-                return found[3]
-    return ""
-
-
 def titles(kind: str, text: str) -> list[str]:
     """The titles in a file, as they are written."""
     pattern = {
@@ -146,7 +142,8 @@ class InstallEntry:
 def install_entry(kind: str, text: str) -> InstallEntry | None:
     """The file's own install entry, None where it has none.
 
-    Its arguments come without what names the medium (initrd, stage 2, kickstart, media check) and
+    Its arguments come without what names the medium (initrd, stage 2, packages, kickstart, media
+    check) and
     without those that need a loader's quoting.
     """
     lines = _lines(_without_ours(text))
@@ -162,7 +159,8 @@ def install_entry(kind: str, text: str) -> InstallEntry | None:
         token
         for token in found[1]
         if _ARGUMENT.fullmatch(token)
-        and not (_DROP.fullmatch(token) or _STAGE2.match(token) or token.startswith("initrd="))
+        and not (_DROP.fullmatch(token) or _SOURCE.fullmatch(token))
+        and not token.startswith("initrd=")
     ]
     return InstallEntry(found[0], tuple(kept))
 
@@ -197,6 +195,10 @@ def _arguments(original: Sequence[str], entry: Entry, menu: Menu) -> list[str]:
     """The arguments of a new entry: the original's, then ours."""
     kept = [token for token in original if not _DROP.fullmatch(token)]
     ours: list[str] = []
+    if menu.stage2_argument:
+        kept = [t for t in kept if _STAGE2.match(t) or not _SOURCE.fullmatch(t)]
+        if not any(_STAGE2.match(token) for token in kept):
+            ours.append(f"{menu.stage2_argument}={menu.device}")
     if entry.kickstart is not None:
         ours.append(_kickstart(original, entry.kickstart, menu))
     ours += entry.extra_arguments

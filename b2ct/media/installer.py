@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from b2ct.core.errors import B2ctError
-from b2ct.media import bootcfg, esp
+from b2ct.media import bootcfg, esp, labels
 from b2ct.media.bootcfg import GRUB, ISOLINUX
 from b2ct.media.esp import Esp
 from b2ct.media.iso9660 import Volume, children, content, find
@@ -139,7 +139,7 @@ def _inspect(image: Image) -> Installer:
         initrd=initrd,
         stage2=next((path for path in _stage2_paths(tree) if find(image, volume, path)), ""),
         boot_configs=configs,
-        device=_device(volume, release, configs),
+        device=_device(volume, release),
     )
 
 
@@ -290,23 +290,8 @@ def _repositories(image: Image, volume: Volume, tree: configparser.ConfigParser)
     return tuple(p for p, start in places.items() if find(image, volume, metadata, start=start))
 
 
-def _device(volume: Volume, release: str, configs: tuple[BootConfig, ...]) -> str:
-    """How the installer's own entries name the medium, or what they would say."""
-    for config in configs:
-        if device := bootcfg.stage2_device(config.text):
-            return device
+def _device(volume: Volume, release: str) -> str:
+    """How kernel arguments name the medium: by the label that it really has."""
     if RELEASES[release].prefixed_arguments:  # dracut looks under /dev/disk/by-label
-        return f"hd:LABEL={udev_escape(volume.identifier)}"
+        return f"hd:LABEL={labels.udev_escape(volume.identifier)}"
     return f"hd:LABEL={volume.identifier}"  # EL6's loader hands the label to mount as it is
-
-
-def udev_escape(label: str) -> str:
-    r"""A label as udev names it in /dev/disk/by-label: what is not plain becomes `\xNN`.
-
-    Follows `encode_devnode_name` of systemd's device-nodes.c.
-    """
-    plain = re.compile(r"[A-Za-z0-9#+.:=@_-]")
-    return "".join(
-        char if plain.fullmatch(char) or not char.isascii() else f"\\x{ord(char):02x}"
-        for char in label
-    )

@@ -55,6 +55,8 @@ class IsoMade:
     written: remaster.Written | None
     complete: bool = True
     """The kickstarts have their secrets; a dry run looks none up, so that it knows no hash."""
+    mended: tuple[str, ...] = ()
+    """Labels in the menus of the source that no medium has."""
 
     def as_json(self) -> dict[str, Any]:
         """The account for programs."""
@@ -71,6 +73,7 @@ class IsoMade:
             "volume_id": self.installer.volume_id,
             "packages_from": self.medium.source.kind,
             "assumed": list(self.medium.assumed),
+            "mended_labels": list(self.mended),
             "kickstarts": [
                 {
                     "path": path,
@@ -96,6 +99,11 @@ class IsoMade:
             f" packages from the {self.medium.source.kind}",
         ]
         lines += [f"  assumed   {what}" for what in self.medium.assumed]
+        lines += [
+            f"  mended    its menus look for a medium called {wrong!r}; now for "
+            f"{self.installer.volume_id!r}, as it is called"
+            for wrong in self.mended
+        ]
         for index, found in enumerate(account["kickstarts"]):
             mark = "  (default)" if index == 0 else ""
             lines.append(f"  entry     {found['title']}{mark}")
@@ -119,7 +127,8 @@ def make_iso(request: IsoRequest, source: Path) -> IsoMade:
     if output.exists() and output.samefile(source):
         raise B2ctError(f"{output} is the installer image itself", hint="name another with -o")
     if request.dry_run:
-        return IsoMade(installer, prepared, output, None, complete=not request.secrets)
+        complete = not request.secrets
+        return IsoMade(installer, prepared, output, None, complete=complete, mended=plan.mended)
     if request.secrets:
         # Last: what a site.yaml reaches for is not touched when anything is refused.
         files.refuse_unwritable(output)
@@ -128,7 +137,7 @@ def make_iso(request: IsoRequest, source: Path) -> IsoMade:
         # With a hash or a password on it the image is for its maker's eyes.
         mode = 0o600 if request.secrets else 0o644
         written = remaster.write(plan, output, progress=advance, sha256=request.sha256, mode=mode)
-    return IsoMade(installer, prepared, output, written)
+    return IsoMade(installer, prepared, output, written, mended=plan.mended)
 
 
 def _planned(

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from b2ct.core.clock import image_time
 from b2ct.core.errors import B2ctError
-from b2ct.media import bootcfg, esp, hybrid, imagewriter, mediacheck
+from b2ct.media import bootcfg, esp, hybrid, imagewriter, labels, mediacheck
 from b2ct.media.bootcfg import Entry, Menu
 from b2ct.media.esp import Esp
 from b2ct.media.graft import Place, check_path, graft
@@ -49,6 +49,8 @@ class Plan:
     entries: tuple[Entry, ...]
     changes: tuple[str, ...]
     stream: Stream = field(repr=False)
+    mended: tuple[str, ...] = ()
+    """Labels that the menus of the source named, and that no medium has: they were corrected."""
 
     @property
     def size(self) -> int:
@@ -81,12 +83,12 @@ def plan(
         menu = _menu(installer, entries, default, timeout, serial)
         _check(image, layout, placed, menu)
         work = _Work(image, layout, stamp)
-        texts = _edit_configs(installer, menu)
+        texts, mended = _edit_configs(installer, menu)
         work.add_files(placed | {c.path: t for c, t in texts.items() if c.location == "tree"})
         work.change_esps({c: t for c, t in texts.items() if c.location == "esp"})
         stream = work.stream()
     changes = tuple(_say(installer, placed, menu, texts, stream))
-    return Plan(installer, tuple(sorted(placed)), menu.entries, changes, stream)
+    return Plan(installer, tuple(sorted(placed)), menu.entries, changes, stream, mended)
 
 
 def write(
@@ -120,12 +122,27 @@ def _menu(
         )
     console = bootcfg.parse_serial(serial) if serial else None
     release = RELEASES[installer.release]
+    _check_label(installer)
+    stage2 = "inst.stage2" if release.prefixed_arguments and installer.stage2 else ""
+    return Menu(
+        tuple(entries), default, timeout, console, release.ks_argument, installer.device, stage2
+    )
+
+
+def _check_label(installer: Installer) -> None:
+    """Refuse a label that boot menus cannot name."""
+    hint = (
+        f"the {installer.release.upper()} installer cannot find a medium of that name: give it "
+        "another (xorriso -volid)"
+    )
     if re.search(r"\s", installer.device):
         raise B2ctError(
             f"the label '{installer.label}' has a space, which a kernel argument cannot hold",
-            hint=f"the {release.key.upper()} installer cannot find a medium of that name",
+            hint=hint,
         )
-    return Menu(tuple(entries), default, timeout, console, release.ks_argument, installer.device)
+    named = installer.volume_id
+    if not named or not named.isprintable() or not {"'", '"'}.isdisjoint(named):
+        raise B2ctError(f"{installer.path.name} has the label {named!r}", hint=hint)
 
 
 def _check(image: Image, layout: Layout, files: Mapping[str, bytes], menu: Menu) -> None:
@@ -150,19 +167,25 @@ def _check(image: Image, layout: Layout, files: Mapping[str, bytes], menu: Menu)
             )
 
 
-def _edit_configs(installer: Installer, menu: Menu) -> dict[BootConfig, bytes]:
-    """The new text of every configuration that has an install entry."""
-    texts = {}
+def _edit_configs(
+    installer: Installer, menu: Menu
+) -> tuple[dict[BootConfig, bytes], tuple[str, ...]]:
+    """The new text of every configuration that changes; and the wrong labels that they named."""
+    texts, wrong, installs = {}, set[str](), False
     for config in installer.boot_configs:
-        text = bootcfg.edit(config.kind, config.text, menu)
-        if text is not None:
+        text, found = labels.mended(config.text, installer.volume_id, installer.device)
+        wrong |= set(found)
+        edited = bootcfg.edit(config.kind, text, menu)
+        installs = installs or edited is not None
+        text = text if edited is None else edited
+        if text != config.text:
             texts[config] = text.encode("utf-8", errors="surrogateescape")
-    if not texts:
+    if not installs:
         raise B2ctError(
             f"{installer.path}: none of its boot menus has an entry that installs",
             hint="use the distribution's own ISO, not one that was changed",
         )
-    return texts
+    return texts, tuple(sorted(wrong))
 
 
 class _Work:

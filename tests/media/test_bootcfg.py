@@ -24,8 +24,9 @@ def _menu(
     timeout: int | None = 30,
     serial: Serial | None = None,
     ks: str = "inst.ks",
+    stage2: str = "",
 ) -> Menu:
-    return Menu(entries or (ENTRY,), default, timeout, serial, ks, "hd:LABEL=FALLBACK")
+    return Menu(entries or (ENTRY,), default, timeout, serial, ks, "hd:LABEL=FALLBACK", stage2)
 
 
 def _edit(kind: str, text: str, menu: Menu) -> str:
@@ -276,3 +277,50 @@ def test_how_a_menu_starts_its_installer(kind: str, text: str, command: str) -> 
     assert not [a for a in found.arguments if re.search(r"stage2|ks=|initrd|live\.check", a)]
     assert bootcfg.install_entry(kind, _edit(kind, text, _menu())) == found
     assert bootcfg.install_entry(kind, "set timeout=1\n") is None
+
+
+REMASTERED = """default vesamenu.c32
+timeout 600
+label linux
+  menu label ^Install AlmaLinux 9.5
+  kernel vmlinuz
+  append initrd=initrd.img {source} inst.ks=cdrom:/ks.cfg quiet
+label rescue
+  kernel vmlinuz
+  append initrd=initrd.img inst.stage2=hd:LABEL=AlmaLinux-9-5-x86_64-dvd inst.rescue quiet
+"""
+"""A menu as people's own remasters have it."""
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "inst.repo=cdrom",
+        "inst.repo=cdrom:/dev/sr0",
+        "inst.stage2=cdrom",
+        "method=cdrom",
+        "",
+        "repo=cdrom",
+    ],
+)
+def test_stage2_is_found_by_label_where_an_entry_looks_for_a_cd(source: str) -> None:
+    """Anaconda looks for `cdrom` on optical drives only, and what boots outranks the kickstart."""
+    menu = _menu(stage2="inst.stage2")
+    edited = _edit(ISOLINUX, REMASTERED.format(source=source), menu)
+    line = next(line for line in edited.splitlines() if "hypervisor.ks" in line)
+    assert line.split()[1:] == [
+        "initrd=initrd.img", "quiet", "inst.stage2=hd:LABEL=FALLBACK",
+        "inst.ks=hd:LABEL=FALLBACK:/ks/hypervisor.ks",
+    ]  # fmt: skip
+    # The entry itself stays.
+    assert f"append initrd=initrd.img {source} inst.ks=cdrom:/ks.cfg quiet" in edited
+    found = bootcfg.install_entry(ISOLINUX, REMASTERED.format(source=source))
+    assert found is not None
+    assert found.arguments == ("quiet",)
+
+
+def test_a_medium_without_stage2_keeps_where_its_entry_finds_it() -> None:
+    text = REMASTERED.format(source="inst.repo=http://mirror.example.org/9/")
+    line = next(x for x in _edit(ISOLINUX, text, _menu()).splitlines() if "hypervisor.ks" in x)
+    assert "inst.repo=http://mirror.example.org/9/" in line.split()
+    assert "stage2" not in line

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from b2ct.core.errors import B2ctError
-from b2ct.media.installer import Installer, inspect, udev_escape
+from b2ct.media.installer import Installer, inspect
+from b2ct.media.labels import udev_escape
 from tests.media import isos
 
 

@@ -13,7 +13,7 @@ from types import FrameType
 import pytest
 
 from b2ct.core.errors import B2ctError
-from b2ct.media import bootcfg, iso9660
+from b2ct.media import bootcfg, iso9660, labels
 from b2ct.media.bootcfg import GRUB, ISOLINUX, Entry, Menu
 from b2ct.media.installer import inspect
 from tests.media import isos
@@ -90,6 +90,7 @@ def test_an_expensive_menu(tmp_path: Path, text: str) -> None:
         (GRUB, "menuentry 'a' {\n"),
         (GRUB, "menuentry 'a' {\nlinux x\n"),
         (GRUB, "set default="),
+        (GRUB, "search " + " -l a" * 300 + "\n"),
         (GRUB, "menuentry 'a' { { {"),
         (GRUB, "menuentry 'a' --id=\" {\n"),
     ],
@@ -97,7 +98,7 @@ def test_an_expensive_menu(tmp_path: Path, text: str) -> None:
 def test_editing_an_expensive_menu(kind: str, text: str) -> None:
     hostile = text * (200_000 // len(text))
     bootcfg.titles(kind, hostile)
-    bootcfg.stage2_device(hostile)
+    labels.mended(hostile, "X", "hd:LABEL=X")
     bootcfg.edit(kind, hostile, MENU)
     bootcfg.install_entry(kind, hostile)
     bootcfg.edit(kind, hostile + "}\n", MENU)
