@@ -128,7 +128,7 @@ def perform(job: Job) -> Outcome:
         with ThreadPoolExecutor(max_workers=1) as pool:
             return _image(job, definition, builder.build(pool), bootstrap, work, pool=pool)
     except OSError as err:
-        raise files.explain(err, f"work in {job.scratch}") from err
+        raise files.explain(err, f"write {err.filename or job.scratch}") from err
     finally:
         if not job.memory:
             shutil.rmtree(job.scratch / "root", ignore_errors=True)

@@ -112,18 +112,23 @@ def bundle(configuration: Configuration, target: Path, *, packages: Packages | N
     The same configuration gives the same bytes. Raises B2ctError when the target folder exists or
     cannot be written.
     """
-    entries = dict(_entries(configuration, packages))
+    contents = entries(configuration, packages)
     if target.suffix == ".tar":
-        files.write(target, _tar(entries))
+        files.write(target, _tar(contents))
         return
     try:
         target.mkdir(parents=True)
-        for name, data in entries.items():
+        for name, data in contents.items():
             path = target / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
     except OSError as err:
         raise files.explain(err, f"write {target}") from err
+
+
+def entries(configuration: Configuration, packages: Packages | None = None) -> dict[str, bytes]:
+    """What a bundle holds: relative path and content."""
+    return dict(_entries(configuration, packages))
 
 
 def _entries(

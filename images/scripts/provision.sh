@@ -40,14 +40,22 @@ umask 022
 while IFS= read -r line; do export "${line?}"; done <"$B2CT_BUNDLE/environment"
 cd /
 
+# Seconds that one script may take.
+limit=${B2CT_SCRIPT_LIMIT:-3600}
+
+within() { if command -v timeout >/dev/null; then timeout -k 10 "$limit" "$@"; else "$@"; fi; }
+
 # A script by the interpreter that its first line names: the bundle may be where nothing may be run.
 step() {
     echo "provision: ${1#"$B2CT_BUNDLE/"}"
     interpreter=$(sed -n '1s/^#![[:space:]]*//p' "$1")
     code=0
     # shellcheck disable=SC2086 # an interpreter with its argument
-    ${interpreter:-/bin/sh} "$1" || code=$?
-    if [ "$code" -ne 0 ]; then
+    within ${interpreter:-/bin/sh} "$1" </dev/null || code=$?
+    if [ "$code" -eq 124 ] || [ "$code" -eq 137 ]; then
+        echo "provision: ${1#"$B2CT_BUNDLE/"} did not end within $limit s" >&2
+        exit 1
+    elif [ "$code" -ne 0 ]; then
         echo "provision: ${1#"$B2CT_BUNDLE/"} failed with exit code $code" >&2
         exit 1
     fi

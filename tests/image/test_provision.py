@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from b2ct.core.errors import B2ctError
+from b2ct.core.run import Completed
 from b2ct.image import provision
 from b2ct.image.model import SYSPREP, Definition
 from b2ct.image.provision import Configuration
+from b2ct.image.rootfs import configure
 
 
 def definition(**changes: Any) -> Definition:
@@ -271,3 +273,16 @@ def test_a_failing_step_ends_it_and_is_named(
     assert f"provision: {step} failed with exit code" in done.stderr
     assert said in done.stderr
     assert "provision: done" not in done.stdout
+
+
+def test_a_script_that_does_not_end_is_ended_and_named(
+    scratch: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "waits.sh").write_text("#!/bin/sh\necho waiting\nsleep 600\n")
+    monkeypatch.setenv("B2CT_SCRIPT_LIMIT", "1")
+    done = apply(definition(scripts=[str(tmp_path / "waits.sh")]), scratch)
+    assert done.returncode != 0
+    assert "provision: scripts/01-waits.sh did not end within 1 s" in done.stderr
+    told = configure._explained(Completed(("sh",), 1, done.stdout, done.stderr))
+    assert told.message == "the script waits.sh did not end within 1 s"
+    assert "  | waiting" in told.lines()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from b2ct.core.errors import B2ctError
 from b2ct.core.files import explain
+from b2ct.image.tree import Tree
 
 PATTERN = r"vmlinuz-(([0-9]+)[.]([0-9]+)[.]([0-9]+)-?([0-9]*)[.]?([0-9]*)[.]?([0-9]*).*)"
 """The release and its six leading numbers. A rescue kernel (`vmlinuz-0-rescue-...`) has no such.
@@ -52,9 +53,7 @@ def _match(name: str) -> re.Match[str] | None:
 def newest(root: Path) -> Kernel:
     """The kernel that a tree boots. Raises B2ctError when it has none with its initramfs."""
     try:
-        names = sorted(path.name for path in (root / "boot").iterdir())
-    except FileNotFoundError:
-        names = []
+        names = Tree(root).names("boot")
     except OSError as err:
         raise explain(err, f"list {root / 'boot'}") from err
     found = among(names)

@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from b2ct.core.errors import B2ctError
 from b2ct.core.files import explain
 from b2ct.core.run import run
 from b2ct.image.disk import esp, ext4, grub, menu
 from b2ct.image.disk.kernels import Kernel, newest
 from b2ct.image.disk.plan import DiskPlan, plan
 from b2ct.image.model import Boot, Layout, System
+from b2ct.image.tree import Tree
 
 _TIMEOUT = 60.0
 
@@ -84,7 +84,7 @@ def make(
 def place(tree: Path, boot: Boot, disk: DiskPlan) -> None:
     """Write what a tree needs to start from the disk into it; twice is as good as once.
 
-    Raises B2ctError as system_files does, and for a tree that links out of itself.
+    Raises B2ctError as system_files does, and for a tree that has no place for them.
     """
     for path, text in system_files(tree, boot, disk).items():
         _place(tree, path, text)
@@ -95,15 +95,12 @@ def system_files(tree: Path, boot: Boot, disk: DiskPlan) -> dict[str, str]:
 
     Raises B2ctError when the tree's own /etc/fstab mounts / in another way.
     """
-    own = tree / menu.FSTAB
+    door = Tree(tree)
     try:
-        existing = (
-            own.read_text(errors="surrogateescape")
-            if own.is_file() and not own.is_symlink()
-            else ""
-        )
+        own = door.read(menu.FSTAB) if door.is_file(menu.FSTAB) else b""
     except OSError as err:
-        raise explain(err, f"read {own}") from err
+        raise explain(err, f"read /{menu.FSTAB} of the image") from err
+    existing = own.decode(errors="surrogateescape")
     return {
         menu.FSTAB: menu.fstab(disk, existing),
         menu.GRUB_CFG: menu.grub_cfg(boot, disk),
@@ -112,25 +109,10 @@ def system_files(tree: Path, boot: Boot, disk: DiskPlan) -> dict[str, str]:
 
 
 def _place(tree: Path, path: str, text: str) -> None:
-    """Write a file into the tree, never through a link that leads out of it."""
-    target = tree
+    """Write a file into the tree, if it is not there with that very text."""
+    door, data = Tree(tree), text.encode(errors="surrogateescape")
     try:
-        for part in Path(path).parts[:-1]:
-            target /= part
-            if target.is_symlink():
-                raise B2ctError(f"/{target.relative_to(tree)} of the image is a symbolic link")
-            target.mkdir(mode=0o755, exist_ok=True)
-        target = tree / path
-        if _is_file_with(target, text):
-            return
-        target.unlink(missing_ok=True)
-        target.write_text(text, errors="surrogateescape")
-        target.chmod(0o644)
+        if not door.has(path, data, 0o644):
+            door.write(path, data)
     except OSError as err:
-        raise explain(err, f"write {target}") from err
-
-
-def _is_file_with(target: Path, text: str) -> bool:
-    if target.is_symlink() or not target.is_file() or target.stat().st_mode & 0o7777 != 0o644:
-        return False
-    return target.read_bytes() == text.encode(errors="surrogateescape")
+        raise explain(err, f"write /{path} of the image") from err

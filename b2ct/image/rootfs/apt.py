@@ -9,10 +9,14 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
+import shlex
 import shutil
+import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,8 +27,9 @@ from b2ct.core.run import CommandError, need_tool, run, stream
 from b2ct.image.model import Definition, Repository
 from b2ct.image.rootfs import aptsaid, aptstate, archive, keys
 from b2ct.image.rootfs.bootstrap import InstalledPackage, State
-from b2ct.image.rootfs.chroot import Chroot, clean_environment
+from b2ct.image.rootfs.cell import Cell
 from b2ct.image.rootfs.workspace import Workspace
+from b2ct.image.tree import Tree
 
 ARCHITECTURES = {"x86_64": "amd64"}
 _TIMEOUT = 3 * 3600.0
@@ -110,16 +115,15 @@ class Apt:
         tree = work.folder / "packages"
         archive.unpack(base, tree)
         config = _apt_config(definition, tree, work)
-        policy = tree / _POLICY
-        policy.write_text("#!/bin/sh\nexit 101\n")  # invoke-rc.d(8): start nothing
-        policy.chmod(0o755)
-        with Chroot(tree) as chroot:
-            _apt(config, work, "update")
-            _unchanged(tree, definition, work, base=False)
-            wanted = [_word(name) for name in (definition.boot.kernel, *definition.packages)]
-            _apt(config, work, "--yes", "install", *wanted)
-            _apt(config, work, "--yes", "dist-upgrade")
-            _initramfs(chroot, tree, work)
+        apt = _Apt(tree, config, work)
+        # invoke-rc.d(8): start nothing
+        Tree(tree).write(_POLICY, "#!/bin/sh\nexit 101\n", 0o755)
+        apt("update")
+        _unchanged(tree, definition, work, base=False)
+        wanted = [_word(name) for name in (definition.boot.kernel, *definition.packages)]
+        apt("--yes", "install", *wanted)
+        apt("--yes", "dist-upgrade")
+        _initramfs(tree, work)
         _clean(tree)
         archive.pack(tree, out, work.epoch)
         shutil.rmtree(tree)
@@ -130,12 +134,10 @@ class Apt:
             *("${db:Status-Status}", "${binary:Package}", "${Version}", "${Architecture}"),
             "${source:Package}",
         )
-        done = run(
-            [
-                *("dpkg-query", f"--admindir={root / 'var/lib/dpkg'}", "--show"),
-                f"--showformat={'|'.join(fields)}\\n",
-            ]
-        )
+        with tempfile.TemporaryDirectory(prefix="b2ct-dpkg-") as copy:
+            Path(copy, "status").write_bytes(Tree(root).read("var/lib/dpkg/status"))
+            form = f"--showformat={'|'.join(fields)}\\n"
+            done = run(["dpkg-query", f"--admindir={copy}", "--show", form])
         rows = [line.split("|") for line in done.stdout.splitlines()]
         found = [
             InstalledPackage(
@@ -233,7 +235,12 @@ def _apt_config(definition: Definition, tree: Path, work: Workspace) -> Path:
         f'Dir::Etc::Preferences "{preferences}"',
         'Dir::Etc::Trusted "/dev/null"',
         'Dir::Etc::TrustedParts "/dev/null"',
-        f'DPkg::Chroot-Directory "{tree}"',
+        # What the image's packages put there is configuration for its own apt, not for this one.
+        'Dir::Etc::Main "/dev/null"',
+        'Dir::Etc::Parts "/dev/null"',
+        'Dir::Etc::PreferencesParts "/dev/null"',
+        f'Dir::Bin::dpkg "{_dpkg(tree, folder)}"',
+        'DPkg::Install::Recursive::Minimum "1000000"',  # no folder of links that dpkg could not see
         'DPkg::Use-Pty "0"',
         'DPkg::Options { "--force-unsafe-io"; "--force-confdef"; "--force-confold"; }',
     )
@@ -251,22 +258,43 @@ def _word(name: str) -> str:
     return f"{name[1:]}-" if name.startswith("-") else name
 
 
-def _apt(config: Path, work: Workspace, *words: str) -> None:
-    env = {
-        **work.environment,
-        "APT_CONFIG": str(config),
-        "DEBIAN_FRONTEND": "noninteractive",
-        "DEBCONF_NONINTERACTIVE_SEEN": "true",
-        "INITRD": "No",  # the kernel's hook makes none: it is made once, at the end
-    }
-    argv = [*clean_environment(env, network=True), "apt-get", *words]
-    _watch(argv, doing="packages layer", work=work, told=_apt_says)
+def _dpkg(tree: Path, folder: Path) -> Path:
+    """A program that runs the tree's dpkg in a cell, for apt-get to call."""
+    words = Cell("inside", tree, descriptors="--status-fd").command(["dpkg"])
+    path = folder / "dpkg"
+    path.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+    path.chmod(0o755)
+    return path
+
+
+@dataclass(frozen=True)
+class _Apt:
+    """apt-get of this host, which works on a tree."""
+
+    tree: Path
+    config: Path
+    work: Workspace
+
+    def __call__(self, *words: str) -> None:
+        """Run it; raises what aptsaid.explain makes of a failure."""
+        env = {
+            **self.work.environment,
+            "APT_CONFIG": str(self.config),
+            "TMPDIR": str(self.config.parent),
+            "DEBIAN_FRONTEND": "noninteractive",
+            "DEBCONF_NONINTERACTIVE_SEEN": "true",
+            "INITRD": "No",  # the kernel's hook makes none: it is made once, at the end
+        }
+        cell = Cell("aside", self.tree, network=True, writable=(self.work.folder,))
+        argv = cell.command(["apt-get", *words], env=env)
+        _watch(argv, doing="packages layer", work=self.work, told=_apt_says)
 
 
 def _unchanged(tree: Path, definition: Definition, work: Workspace, *, base: bool) -> None:
     """The indices that apt has fetched are those that the layer's key was made from."""
-    lists = [path for path in (tree / "var/lib/apt/lists").iterdir() if path.is_file()]
-    found = {files.sha256(path) for path in lists if path.name.endswith("Release")}
+    door = Tree(tree)
+    lists = door.glob("var/lib/apt/lists/*Release")
+    found = {sha256(door.read(name)).hexdigest() for name in lists}
     for label, wanted in work.identity.items():
         name = label.split(" ")[0]
         if wanted not in found and (definition.repositories[name].base or not base):
@@ -276,14 +304,16 @@ def _unchanged(tree: Path, definition: Definition, work: Workspace, *, base: boo
             )
 
 
-def _initramfs(chroot: Chroot, tree: Path, work: Workspace) -> None:
+def _initramfs(tree: Path, work: Workspace) -> None:
     """One initramfs for each kernel; initramfs-tools keeps to SOURCE_DATE_EPOCH."""
-    if not (tree / "usr/sbin/update-initramfs").exists():
+    door = Tree(tree)
+    if not door.exists("usr/sbin/update-initramfs"):
         return
-    for kernel in sorted((tree / "boot").glob("vmlinuz-*")):
-        version = kernel.name.removeprefix("vmlinuz-")
+    for kernel in door.glob("boot/vmlinuz-*"):
+        version = kernel.removeprefix("/boot/vmlinuz-")
         work.note(f"packages layer: making the initramfs of {version}")
-        chroot.run(["update-initramfs", "-c", "-k", version], env=work.environment)
+        cell = Cell("inside", tree, chroots=True)  # ldconfig -r
+        cell.run(["update-initramfs", "-c", "-k", version], env=work.environment)
 
 
 def _excludes(definition: Definition) -> str:
@@ -294,29 +324,22 @@ def _excludes(definition: Definition) -> str:
 def _remove_excluded(tree: Path, patterns: Sequence[str]) -> None:
     """Remove what mmdebstrap has unpacked without asking dpkg. As there, `*` matches a slash."""
     wanted = re.compile("|".join(map(fnmatch.translate, patterns)) or r"(?!)")
-    for folder, names, others in os.walk(tree, topdown=False):
+    door = Tree(tree)
+    for folder, names, others in os.walk(tree, topdown=False):  # it follows no link
         where = folder.removeprefix(str(tree))
-        for name in others:
+        for name in (*others, *names):
             if wanted.match(f"{where}/{name}"):
-                Path(folder, name).unlink()
-        for name in names:
-            path = Path(folder, name)
-            if wanted.match(f"{where}/{name}"):
-                with suppress(OSError):  # a folder that still has something stays
-                    path.unlink() if path.is_symlink() else path.rmdir()
+                door.remove_if_empty(f"{where}/{name}")
 
 
 def _clean(tree: Path) -> None:
     """Remove what a second build would have otherwise."""
+    door = Tree(tree)
     for pattern in _LEFT:
-        for path in tree.glob(pattern):
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
-    machine_id = tree / "etc/machine-id"
-    if machine_id.exists():
-        machine_id.write_text("")  # machine-id(5): made anew at the first boot
+        for name in door.glob(pattern):
+            door.remove(name)
+    if door.exists("etc/machine-id"):
+        door.write("etc/machine-id", "", 0o644)  # machine-id(5): made anew at the first boot
 
 
 _Told = Callable[[str], str | None]

@@ -7,12 +7,12 @@ in it, so that it is the same whether or not the builder may make device nodes.
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
 from b2ct.core.errors import B2ctError
 from b2ct.core.run import CommandError, run
+from b2ct.image.tree import Tree
 
 VOLATILE = ("dev", "proc", "run", "sys")
 """Folders whose content belongs to a running system."""
@@ -23,9 +23,10 @@ _XATTRS = ("--xattrs", "--xattrs-include=*")
 
 def pack(tree: Path, out: Path, epoch: int) -> None:
     """Write the tree as a tar archive. Times are clamped to `epoch`. Raises CommandError."""
+    door = Tree(tree)
     for name in VOLATILE:  # emptied, and so with a time of their own
-        if (tree / name).is_dir():
-            os.utime(tree / name, (epoch, epoch))
+        if door.exists(name):
+            door.set_time(name, epoch)
     _tar(
         [
             *("tar", "--create", "--file", out, "--format=pax", f"--pax-option={_PAX}"),

@@ -75,3 +75,14 @@ def bootstrap_of(definition: Definition) -> Bootstrap:
     """The bootstrap of a definition's packaging system."""
     module, name = BOOTSTRAPS[definition.system.packaging]
     return cast("Bootstrap", getattr(import_module(module), name)())
+
+
+def no_mirror(url: str) -> str:
+    """What helps when no mirror of a repository answers."""
+    practice = (
+        "to try without CERN's packages: `b2ct practice packages`; " if "//cvmrepo." in url else ""
+    )
+    return (
+        f"{practice}check the network, http_proxy and `url`; name further `mirrors` in the "
+        "definition; with --offline the layers of the cache are used"
+    )

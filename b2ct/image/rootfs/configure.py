@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,18 +15,20 @@ from b2ct.image import provision, repositories
 from b2ct.image.model import Definition
 from b2ct.image.provision import Configuration
 from b2ct.image.repositories import Keys, Pins
-from b2ct.image.rootfs.chroot import Chroot
+from b2ct.image.rootfs.cell import Cell
 from b2ct.image.rootfs.workspace import Workspace
+from b2ct.image.tree import Tree
 
 _BUNDLE = "run/b2ct-provision"
+_TEMPORARY = ("tmp", "var/tmp", "run")
 
 
 class ScriptError(B2ctError):
     """A script of the definition failed; carries what it printed last."""
 
-    def __init__(self, script: str, code: int, said: Sequence[str]) -> None:
+    def __init__(self, script: str, end: str, said: Sequence[str]) -> None:
         super().__init__(
-            f"the script {script} failed in the image with exit code {code}",
+            f"the script {script} {end.replace('failed', 'failed in the image', 1)}",
             hint="correct it, or what it works on; the layers that came before it are kept",
         )
         self.script = script
@@ -57,39 +58,34 @@ def inputs(configuration: Configuration) -> Mapping[str, str]:
 
 def apply(configuration: Configuration, tree: Path, work: Workspace) -> None:
     """Run the bundle in the tree, without network. Raises ScriptError for a script that fails."""
-    bundle = tree / _BUNDLE
-    if bundle.exists():
-        shutil.rmtree(bundle)
-    provision.bundle(configuration, bundle)
-    with Chroot(tree) as chroot:
-        try:
-            chroot.run(["/bin/sh", f"/{_BUNDLE}/provision.sh"], env=work.environment)
-        except CommandError as err:
-            raise _explained(err.done) from err
-    shutil.rmtree(bundle)
+    door = Tree(tree)
+    try:
+        door.remove(_BUNDLE)
+        for name, data in provision.entries(configuration).items():
+            door.write(f"{_BUNDLE}/{name}", data)
+    except OSError as err:
+        raise files.explain(err, f"write /{_BUNDLE} of the image") from err
+    try:
+        Cell("inside", tree).run(["/bin/sh", f"/{_BUNDLE}/provision.sh"], env=work.environment)
+    except CommandError as err:
+        raise _explained(err.done) from err
     # Names and addresses of the building host are none of the image's.
-    for folder in ("tmp", "var/tmp", "run"):
-        _empty(tree / folder)
+    for folder in _TEMPORARY:
+        door.empty(folder)
 
 
 def _explained(done: Completed) -> B2ctError:
     """Which script it was: provision.sh says so on its last line."""
     # Its own lines are on both streams; those of the failed script come after its beginning.
     output = [*done.stdout.splitlines(), *done.stderr.splitlines()]
-    found = re.search(r"^provision: (\S+) failed with exit code (\d+)$", done.stderr, re.MULTILINE)
+    found = re.search(
+        r"^provision: (\S+) (failed with exit code \d+|did not end within \d+ s)$",
+        done.stderr,
+        re.MULTILINE,
+    )
     if not found:
         return CommandError(done)
     start = next((i for i, line in enumerate(output) if line == f"provision: {found[1]}"), 0)
     said = [line for line in output[start + 1 :] if line != found[0]]
     name = re.sub(r"^\w+/\d+-", "", found[1])
-    return ScriptError(name, int(found[2]), said)
-
-
-def _empty(folder: Path) -> None:
-    if not folder.is_dir() or folder.is_symlink():
-        return
-    for path in folder.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+    return ScriptError(name, found[2], said)

@@ -17,9 +17,11 @@ import sqlite3
 import tempfile
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from b2ct.core import files
 from b2ct.core.errors import B2ctError
@@ -28,8 +30,9 @@ from b2ct.image.model import Definition, Repository
 from b2ct.image.rootfs import archive, dnfconf, dnfsaid, keys, rpmrows, rpmstate
 from b2ct.image.rootfs.aptsaid import MirrorError
 from b2ct.image.rootfs.bootstrap import InstalledPackage, State
-from b2ct.image.rootfs.chroot import Chroot, clean_environment
+from b2ct.image.rootfs.cell import Cell
 from b2ct.image.rootfs.workspace import Workspace
+from b2ct.image.tree import Tree
 
 _TIMEOUT = 3 * 3600.0
 _FORMAT = 1
@@ -52,6 +55,7 @@ _MASKED = (
 )
 _CACHE = "var/cache/dnf"
 _DATABASE = "rpmdb.sqlite"
+_HEADERS = "tmp/b2ct-headers"
 _BUILD_ID = "b2c70000" * 4
 """machine-id(5) while packages are installed: names of boot entries come from it."""
 # What installing leaves behind: times, random numbers, downloads, locks, the host's names.
@@ -96,30 +100,27 @@ class Rpm:
         tree = work.folder / "base"
         tree.mkdir(mode=0o755)
         for name in ("proc", "sys"):
-            (tree / name).mkdir(mode=0o555)
-        with Chroot(tree):
-            words = ["install", *rpmrows.base_packages(definition.system)]
-            _dnf(definition, tree, work, words, doing="base layer", base=True)
-            _leave_out(tree, definition.exclude)
+            Tree(tree).make_folder(name, 0o555)
+        words = ["install", *rpmrows.base_packages(definition.system)]
+        _dnf(definition, tree, work, words, doing="base layer", base=True)
+        _leave_out(tree, definition.exclude)
         self._finish(tree, out, work)
 
     def packages(self, definition: Definition, base: Path, out: Path, work: Workspace) -> None:
         """Everything else, with the kernel and its initramfs."""
         tree = work.folder / "packages"
         archive.unpack(base, tree)
-        _write(tree / DRACUT, _DRACUT_CONF)
-        masks = [tree / name for name in _MASKED]
-        for mask in masks:
-            mask.parent.mkdir(parents=True, exist_ok=True)
-            mask.symlink_to("/dev/null")
-        with Chroot(tree) as chroot:
-            words = ["install", definition.boot.kernel, *definition.packages]
-            _dnf(definition, tree, work, words, doing="packages layer", base=False)
-            for mask in masks:
-                mask.unlink()
-            _leave_out(tree, definition.exclude)
-            _kernels(chroot, tree, definition, work)
-            _own_database(chroot, tree, definition, work)
+        door = Tree(tree)
+        door.write(DRACUT, _DRACUT_CONF)
+        for mask in _MASKED:
+            door.link(mask, "/dev/null")
+        words = ["install", definition.boot.kernel, *definition.packages]
+        _dnf(definition, tree, work, words, doing="packages layer", base=False)
+        for mask in _MASKED:
+            door.remove(mask)
+        _leave_out(tree, definition.exclude)
+        _kernels(tree, definition, work)
+        _own_database(tree, definition, work)
         self._finish(tree, out, work)
 
     def installed(self, root: Path) -> tuple[InstalledPackage, ...]:
@@ -129,16 +130,15 @@ class Rpm:
             "%{LICENSE}",
         )
         words = ["-qa", "--qf", "\t".join(fields) + "\n"]
+        door = Tree(root)
         for folder in rpmrows.DATABASES:
-            if (root / folder / _DATABASE).exists():
+            if door.is_file(f"{folder}/{_DATABASE}"):
                 # Reading leaves files of its own beside a database: let them be beside a copy.
-                with tempfile.TemporaryDirectory(prefix="b2ct-rpm-") as copy:
-                    shutil.copy(root / folder / _DATABASE, copy)
+                with _copied(door, folder) as copy:
                     told = run(["rpm", "--dbpath", copy, *words]).stdout
                 break
         else:
-            with Chroot(root) as chroot:
-                told = chroot.run(["rpm", *words]).stdout
+            told = Cell("inside", root).run(["rpm", *words]).stdout
         rows = [line.split("\t") for line in told.splitlines()]
         found = [_installed(*row) for row in rows if len(row) == 5 and row[0] != "gpg-pubkey"]
         return tuple(sorted(found, key=lambda one: (one.name, one.version, one.architecture)))
@@ -183,7 +183,7 @@ def _dnf(
     doing: str,
     base: bool,
 ) -> None:
-    """Run dnf on the tree, whose /dev, /proc and /sys are mounted."""
+    """Run dnf on the tree: first it fetches, then, without a network, it installs."""
     if not any(one.base for one in definition.repositories.values()):
         raise B2ctError(
             "no repository of the definition has `base: true`",
@@ -193,30 +193,44 @@ def _dnf(
     folder = _configure(definition, work, base=base)
     downloads = work.folder / "dnf" / "cache"
     downloads.mkdir(exist_ok=True)
-    # dnf keeps what it downloads in the tree; it is wanted beside it.
-    cache = tree / _CACHE
-    cache.mkdir(parents=True, exist_ok=True)
-    _write(tree / "etc/machine-id", f"{_BUILD_ID}\n")
-    (tree / row.folder).mkdir(parents=True, exist_ok=True)
-    run(["mount", "--bind", downloads, cache])
-    try:
-        env = {**work.environment, "HOME": str(folder)}
-        _watch(
-            [
-                *clean_environment(env, network=True),
-                *("dnf", "--config", str(folder / "dnf.conf"), "--installroot", str(tree)),
-                *("--releasever", rpmrows.major(definition.system), "--noplugins"),
-                f"--setopt=reposdir={folder / 'repos'}",
-                f"--setopt=varsdir={folder / 'vars'}",
-                *(f"--exclude={word[1:]}" for word in words if word.startswith("-")),
-                *(word for word in words if not word.startswith("-")),
-            ],
-            doing=doing,
-            work=work,
+    door = Tree(tree)
+    door.make_folder(_CACHE)
+    door.write("etc/machine-id", f"{_BUILD_ID}\n")
+    door.make_folder(row.folder)
+    argv = [
+        *("dnf", "--config", str(folder / "dnf.conf"), "--installroot", str(tree)),
+        *("--releasever", rpmrows.major(definition.system), "--noplugins"),
+        f"--setopt=reposdir={folder / 'repos'}",
+        f"--setopt=varsdir={folder / 'vars'}",
+        *(f"--exclude={word[1:]}" for word in words if word.startswith("-")),
+        *(word for word in words if not word.startswith("-")),
+    ]
+    (work.folder / "cell").mkdir(exist_ok=True)
+    cell = Cell(
+        "beside",
+        tree,
+        chroots=True,  # rpm(8) runs the packages' scripts so
+        root=work.folder / "cell",
+        writable=(work.folder,),
+        visible=tuple(_folders(definition, work)),
+        # dnf keeps what it downloads in the tree; it is wanted beside it.
+        binds={_CACHE: downloads},
+    )
+    for more, network in (("--downloadonly", True), ("--cacheonly", False)):
+        command = replace(cell, network=network).command(
+            [*argv, more], env={**work.environment, "HOME": str(folder)}
         )
-    finally:
-        run(["umount", "--lazy", cache], check=False)
+        _watch(command, doing=doing, work=work)
     _unchanged(downloads, work)
+
+
+def _folders(definition: Definition, work: Workspace) -> Iterator[Path]:
+    """The repositories that are folders of this host."""
+    for name, repository in definition.repositories.items():
+        for url in (work.urls.get(name, ""), repository.url, *repository.mirrors):
+            parts = urlsplit(rpmstate.expanded(url, definition.system))
+            if parts.scheme == "file":
+                yield Path(unquote(parts.path))
 
 
 def _unchanged(downloads: Path, work: Workspace) -> None:
@@ -276,28 +290,28 @@ def _keyrings(name: str, repository: Repository, folder: Path, work: Workspace) 
         yield path
 
 
-def _kernels(chroot: Chroot, tree: Path, definition: Definition, work: Workspace) -> None:
+def _kernels(tree: Path, definition: Definition, work: Workspace) -> None:
     """Every kernel gets its files in /boot: once, when what is left out is gone."""
-    boot = tree / "boot"
-    for folder in sorted((tree / "lib/modules").glob("*/")):
-        version = folder.name
-        kernel = boot / f"vmlinuz-{version}"
-        if not kernel.exists() and (folder / "vmlinuz").exists():
-            shutil.copy2(folder / "vmlinuz", kernel)
-        if not kernel.exists():
+    door = Tree(tree)
+    for version in door.names("lib/modules"):
+        kernel, shipped = f"boot/vmlinuz-{version}", f"lib/modules/{version}/vmlinuz"
+        if not door.exists(kernel) and door.is_file(shipped):
+            door.write(kernel, door.read(shipped), 0o755)
+        if not door.exists(kernel):
             continue
         work.note(f"packages layer: making the initramfs of {version}")
         image = f"/boot/initramfs-{version}.img"
         words = [*rpmrows.row_of(definition.system).dracut, "--add-drivers", " ".join(DRIVERS)]
-        chroot.run(["depmod", "-a", version], env=work.environment)
-        chroot.run(
+        cell = Cell("inside", tree, chroots=True)  # dracut calls ldconfig -r
+        cell.run(["depmod", "-a", version], env=work.environment)
+        cell.run(
             ["dracut", "--force", *words, image, version],
             env=work.environment,
             hint="is the package dracut in the image? EL's kernel needs it",
         )
 
 
-def _own_database(chroot: Chroot, tree: Path, definition: Definition, work: Workspace) -> None:
+def _own_database(tree: Path, definition: Definition, work: Workspace) -> None:
     """Give the image's rpm a database that it can read, where the host's rpm writes another."""
     row = rpmrows.row_of(definition.system)
     if row.database == "sqlite":
@@ -307,23 +321,25 @@ def _own_database(chroot: Chroot, tree: Path, definition: Definition, work: Work
         work.note(f"note: rpm of {release} cannot read the package database of this image: in the "
                   "image rpm and yum know no package")  # fmt: skip
         return
-    database, headers = tree / row.folder, tree / "tmp" / "b2ct-headers"
-    # A header list is not text: it goes from program to file.
-    export = 'rpmdb --dbpath "$1" --exportdb >"$2"'
-    run(["sh", "-c", export, "sh", database, headers])
-    kept = database.with_name("b2ct-kept")
-    database.rename(kept)
-    database.mkdir(mode=0o755)
-    script = "rpmdb --initdb && rpmdb --importdb </tmp/b2ct-headers && rpm -q rpm"
-    done = chroot.run(["sh", "-c", script], env=work.environment, check=False)
+    door = Tree(tree)
+    with _copied(door, row.folder) as copy:
+        # A header list is not text: it goes from program to file.
+        export = 'rpmdb --dbpath "$1" --exportdb >"$1/headers"'
+        run(["sh", "-c", export, "sh", copy])
+        door.write(_HEADERS, Path(copy, "headers").read_bytes())
+    kept = str(Path(row.folder).with_name("b2ct-kept"))
+    door.rename(row.folder, kept)
+    door.make_folder(row.folder)
+    script = f"rpmdb --initdb && rpmdb --importdb </{_HEADERS} && rpm -q rpm"
+    done = Cell("inside", tree).run(["sh", "-c", script], env=work.environment, check=False)
     if done.code == 0:
-        shutil.rmtree(kept)
+        door.remove(kept)
     else:
-        shutil.rmtree(database)
-        kept.rename(database)
+        door.remove(row.folder)
+        door.rename(kept, row.folder)
         work.note(f"note: rpm of {release} did not take over the package database: "
                   f"{done.stderr.strip() or done.stdout.strip()}")  # fmt: skip
-    headers.unlink()
+    door.remove(_HEADERS)
 
 
 def _leave_out(tree: Path, patterns: Sequence[str]) -> None:
@@ -331,41 +347,43 @@ def _leave_out(tree: Path, patterns: Sequence[str]) -> None:
 
     As in dpkg(1), a `*` stands for slashes, too, so a folder that matches goes with all in it.
     """
-    for pattern in patterns:
-        for path in sorted(tree.glob(pattern.lstrip("/"))):
-            # Through a link that is absolute we would be out of the tree.
-            if not path.parent.resolve().is_relative_to(tree.resolve()):
-                continue
-            _remove(path)
+    _remove(Tree(tree), patterns)
 
 
 def _clean(tree: Path) -> None:
     """Remove what a second build would have otherwise."""
+    door = Tree(tree)
     for folder in rpmrows.DATABASES:
-        if (tree / folder / _DATABASE).exists():
-            _settle(tree / folder / _DATABASE)
-    for pattern in _LEFT:
-        for path in tree.glob(pattern):
-            _remove(path)
-    (tree / "etc/machine-id").write_text("")  # machine-id(5): made anew at the first boot
+        if door.is_file(f"{folder}/{_DATABASE}"):
+            _settle(door, folder)
+    _remove(door, _LEFT)
+    door.write("etc/machine-id", "")  # machine-id(5): made anew at the first boot
 
 
-def _settle(database: Path) -> None:
+def _settle(door: Tree, folder: str) -> None:
     """Bring all into the database's one file; SQLite removes the others when it closes."""
-    with closing(sqlite3.connect(database)) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with _copied(door, folder) as copy:
+        database = Path(copy, _DATABASE)
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        door.write(f"{folder}/{_DATABASE}", database.read_bytes())
+    _remove(door, (f"{folder}/{_DATABASE}-*",))
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+@contextmanager
+def _copied(door: Tree, folder: str) -> Iterator[str]:
+    """A folder with a copy of the package database's files, for programs of this host."""
+    with tempfile.TemporaryDirectory(prefix="b2ct-rpm-") as copy:
+        for name in door.names(folder):
+            if door.is_file(f"{folder}/{name}"):
+                Path(copy, name).write_bytes(door.read(f"{folder}/{name}"))
+        yield copy
 
 
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+def _remove(door: Tree, patterns: Sequence[str]) -> None:
+    for pattern in patterns:
+        for name in door.glob(pattern):
+            door.remove(name)
 
 
 def _watch(argv: Sequence[str], *, doing: str, work: Workspace) -> None:

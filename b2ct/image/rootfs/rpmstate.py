@@ -15,7 +15,7 @@ from b2ct.core import files
 from b2ct.core.errors import B2ctError
 from b2ct.core.fetch import Patience, UnreachableError, get_bytes, shown
 from b2ct.image.model import Definition, Repository, System
-from b2ct.image.rootfs.bootstrap import State
+from b2ct.image.rootfs.bootstrap import State, no_mirror
 from b2ct.image.rootfs.rpmrows import major
 
 _LIMIT = 4 << 20
@@ -61,8 +61,7 @@ def _first(
     tried = "; ".join(problem.message for problem in problems)
     raise UnreachableError(
         f"repository {name}: no mirror answers: {tried}",
-        hint="check the network, http_proxy and `url`; name further `mirrors` in the definition; "
-        "with --offline the layers of the cache are used",
+        hint=no_mirror(repository.url),
     )
 
 

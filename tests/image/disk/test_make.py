@@ -241,7 +241,7 @@ def test_links_do_not_lead_out_of_the_tree(tmp_path: Path) -> None:
     tree = trees.system(tmp_path / "tree")
     (tmp_path / "outside").mkdir()
     (tree / "boot/grub").symlink_to(tmp_path / "outside")
-    with pytest.raises(B2ctError, match="/boot/grub of the image is a symbolic link"):
+    with pytest.raises(B2ctError, match=r"cannot write /boot/grub/grub\.cfg of the image"):
         disk(tree, tmp_path / "raw.img")
     (tree / "boot/grub").unlink()
     (tree / "etc/fstab").unlink()

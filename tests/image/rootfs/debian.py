@@ -81,7 +81,7 @@ def make(
 
 def _make(order: Mapping[str, str]) -> dict[str, Any]:
     from b2ct.image.rootfs import archive
-    from b2ct.image.rootfs.chroot import Chroot
+    from b2ct.image.rootfs.cell import Cell
 
     folder = Path(order["folder"])
     wanted = Definition.model_validate(order["definition"])
@@ -109,8 +109,7 @@ def _make(order: Mapping[str, str]) -> dict[str, Any]:
         archive.unpack(out, scratch / "tree")
         said = ""
         if order["look"]:
-            with Chroot(scratch / "tree") as chroot:
-                said = chroot.run(["sh", "-ec", order["look"]]).stdout
+            said = Cell("inside", scratch / "tree").run(["sh", "-ec", order["look"]]).stdout
         rows = {package.name: package.version for package in apt.installed(scratch / "tree")}
     except B2ctError as err:
         package = err.package if isinstance(err, UnknownPackageError) else ""

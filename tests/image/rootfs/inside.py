@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -29,6 +30,7 @@ unshare --user -- sh -c 'read -r _ <"$0" && exec "$@"' "$pipe" "$@" &
 until [ "$(readlink "/proc/$!/ns/user")" != "$(readlink /proc/self/ns/user)" ]; do sleep 0.02; done
 for map in uid_map gid_map; do printf '0 0 1\\n1 100000 65535\\n' >"/proc/$!/$map"; done
 echo >"$pipe"
+rm -r "${pipe%/*}"
 wait "$!"
 """
 
@@ -41,7 +43,7 @@ class UserNamespace(Namespace):
 
     def command(self, argv: Any) -> list[str]:
         words = super().command(argv)
-        pipe = Path(argv[-1]).with_name("mapped")  # beside the order
+        pipe = Path(tempfile.mkdtemp(prefix="b2ct-map-"), "mapped")
         return ["sh", "-euc", _MAPPED, "sh", str(pipe), *words]
 
 
