@@ -142,8 +142,7 @@ def _write(made: VmContext, form: str, output: Path, *, force: bool) -> None:
         # As oned expands them for a first VM; a user without a key has an empty one.
         cdrom.write_context(attributes.expanded(made, {"NAME": made.name, "VMID": "0"}), output)
     elif form == "seed":
-        data = userdata.user_data(made)
-        cdrom.write_seed(data, cdrom.meta_data(made.name, data), cdrom.DHCP, output)
+        cdrom.write_seed(made.name, userdata.user_data(made), output)
     else:
         files.write(output, _text(made, form))
 

@@ -2,7 +2,7 @@
 
 oned (src/vm/VirtualMachineContext.cc, src/tm_mad/common/context): a file context.sh of shell
 assignments, in an image with the label CONTEXT, Joliet and Rock Ridge. NoCloud (cloud-init): the
-files user-data, meta-data and network-config in an image with the label cidata.
+files user-data and meta-data in an image with the label cidata.
 """
 
 from __future__ import annotations
@@ -52,37 +52,20 @@ def write_context(variables: Mapping[str, str], path: Path, *, epoch: int | None
     _write("CONTEXT", {"context.sh": context_sh(variables)}, path, epoch)
 
 
-def write_seed(
-    user_data: str,
-    meta_data: str,
-    network_config: str,
-    path: Path,
-    *,
-    epoch: int | None = None,
-) -> None:
-    """Write a NoCloud seed; an empty `network_config` is left out: cloud-init then uses DHCP.
+def write_seed(name: str, user_data: str, path: Path, *, epoch: int | None = None) -> None:
+    """Write a NoCloud seed for a VM called `name`. Raises B2ctError when it cannot be written.
 
-    Raises B2ctError when the file cannot be written.
+    It has no network-config, which needs the card's MAC address: Debian 12's cloud-init makes
+    `Name=all` of `match: {name: "e*"}`, which networkd takes for the name of a card. Without one
+    every cloud-init configures the first card by DHCP, found by its address.
     """
-    found = {"user-data": user_data, "meta-data": meta_data, "network-config": network_config}
-    present = {name: text for name, text in found.items() if text or name != "network-config"}
-    _write("cidata", present, path, epoch)
+    _write("cidata", {"user-data": user_data, "meta-data": meta_data(name, user_data)}, path, epoch)
 
 
 def meta_data(name: str, user_data: str) -> str:
     """meta-data of a seed; another user data is another instance, so that cloud-init takes it."""
     digest = hashlib.sha256(user_data.encode()).hexdigest()[:12]
     return f"instance-id: {name}-{digest}\nlocal-hostname: {name}\n"
-
-
-DHCP = """\
-version: 2
-ethernets:
-  all:
-    match: {name: "e*"}
-    dhcp4: true
-"""
-"""network-config of a seed: every Ethernet card by DHCP."""
 
 
 def _write(label: str, texts: Mapping[str, str], path: Path, epoch: int | None) -> None:

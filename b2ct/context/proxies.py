@@ -1,4 +1,7 @@
-"""The chain of proxies that CVMFS tries: the site's squids, its backups, then what WPAD finds.
+"""The chain of proxies that CVMFS tries: the site's squids, its backups, and what WPAD finds.
+
+WPAD is for a site that leads to no squid, and for one that asks for it: CVMFS looks for the file at
+each mount, whether or not a squid answers, and where there is none that is seconds of DNS.
 
 CVMFS_HTTP_PROXY (doc-cvmfs, cpt-configure, "Proxy Lists"; cvmfs/wpad.cc): `;` separates groups, of
 which the next is tried when all of a group have failed; within a group, proxies are separated by
@@ -14,10 +17,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from b2ct.context.servers import origin
 from b2ct.core.errors import B2ctError
 from b2ct.site.catalogue import Role
 from b2ct.site.model import Node, Site
+from b2ct.site.stratum import origin
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,8 @@ def of(site: Site, networks: Sequence[str]) -> Proxies:
     elif node := _squid_node(site):
         groups, notes = _of_node(site, node, networks)
     groups += tuple((origin(url),) for url in site.squid.backup)
-    pac = site.cvmfs.pac_urls
+    asked = "pac_urls" in site.cvmfs.model_fields_set
+    pac = site.cvmfs.pac_urls if asked or not groups else ()
     if not groups and not pac:
         raise B2ctError(
             "site.yaml leads to no squid: VMs could not fetch any software",

@@ -11,39 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from b2ct.site import stratum
 from b2ct.site.model import Site
-
-_EVERYWHERE = (
-    "cernvmfs.gridpp.rl.ac.uk",
-    "cvmfs-s1bnl.opensciencegrid.org",
-    "cvmfs-s1fnal.opensciencegrid.org",
-)
-
-
-@dataclass(frozen=True)
-class Domain:
-    """A CVMFS domain that this project knows."""
-
-    name: str
-    servers: tuple[str, ...]
-    """Hosts of the public stratum-1s that are known to serve it."""
-    keys: str
-    """Folder of its public keys in the client's packages; empty: they bring none."""
-
-
-DOMAINS = {
-    row.name: row
-    for row in (
-        # cvmfs-config-default, domain.d/cern.ch.conf
-        Domain("cern.ch", ("cvmfs-stratum-one.cern.ch", *_EVERYWHERE), "/etc/cvmfs/keys/cern.ch"),
-        # cvmfs-config.cern.ch, the configuration repository, which alone has its key.
-        Domain(
-            "kek.jp",
-            ("cvmfs-stratum-one.cc.kek.jp", "grid-cvmfs-one.desy.de", *_EVERYWHERE),
-            "",
-        ),
-    )
-}
 
 
 @dataclass(frozen=True)
@@ -61,14 +30,9 @@ class DomainServers:
     """CVMFS sorts the servers by distance itself."""
 
 
-def domain_of(repository: str) -> str:
-    """The CVMFS domain of a repository: `belle.cern.ch` is in `cern.ch`."""
-    return repository.partition(".")[2]
-
-
 def domains(site: Site, repositories: tuple[str, ...]) -> tuple[DomainServers, ...]:
     """The domains of these repositories, in their order."""
-    names = dict.fromkeys(domain_of(repository) for repository in repositories)
+    names = dict.fromkeys(stratum.domain_of(repository) for repository in repositories)
     return tuple(_servers(site, name) for name in names)
 
 
@@ -77,30 +41,14 @@ def _servers(site: Site, name: str) -> DomainServers:
 
     Where none would be left, all of them.
     """
-    row = DOMAINS.get(name)
+    row = stratum.DOMAINS.get(name)
     brings = name in site.cvmfs.keys
-    fit = [url for url in site.cvmfs.stratum1 if _serves(_host(url), row)]
+    fit = [url for url in site.cvmfs.stratum1 if stratum.serves(url, name)]
     return DomainServers(
         name=name,
-        urls=tuple(f"{origin(url)}/cvmfs/@fqrn@" for url in fit or site.cvmfs.stratum1),
+        urls=tuple(f"{stratum.origin(url)}/cvmfs/@fqrn@" for url in fit or site.cvmfs.stratum1),
         keys=f"/etc/cvmfs/keys/{name}" if brings else (row.keys if row else ""),
         brings_key=brings,
         # An order that somebody wrote down is kept; the default list is in no order.
         geo="stratum1" not in site.cvmfs.model_fields_set,
     )
-
-
-def _serves(host: str, row: Domain | None) -> bool:
-    known = any(host in domain.servers for domain in DOMAINS.values())
-    return not known or (row is not None and host in row.servers)
-
-
-def origin(url: str) -> str:
-    """`scheme://host:port` of a URL, without its path."""
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.partition('/')[0]}"
-
-
-def _host(url: str) -> str:
-    host, _, port = origin(url).partition("://")[2].lower().rpartition(":")
-    return host if port.isdigit() else f"{host}:{port}".lstrip(":")

@@ -8,11 +8,10 @@ from b2ct.context import proxies, render, servers
 from b2ct.context.model import ContextFile, Expanded, OwnFiles, VmContext
 from b2ct.core.errors import B2ctError
 from b2ct.site.model import Site
+from b2ct.site.stratum import CONFIG_REPOSITORY
 from b2ct.site.workers import DEFAULT_NAME, Worker
 
 MIB = 2**20
-CONFIG_REPOSITORY = "cvmfs-config.cern.ch"
-"""CVMFS's configuration repository, which its default packages name."""
 READY = "/usr/libexec/b2ct/contextualised"
 """What an image runs when its files are written; an image of other people has none."""
 

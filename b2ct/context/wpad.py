@@ -12,10 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from b2ct.context import proxies
-from b2ct.context.servers import origin
 from b2ct.core.errors import B2ctError
 from b2ct.site.catalogue import Role
 from b2ct.site.model import Site
+from b2ct.site.stratum import origin
 
 MEDIA_TYPE = "application/x-ns-proxy-autoconfig"
 DEFAULT_PORTS = (80, 8000)

@@ -40,6 +40,8 @@ class Patience:
     pause: float = 1
     """Before the second attempt; it doubles with each further one."""
     longest_pause: float = 60
+    least: float = 1000
+    """Bytes a second, over `read` seconds: who sends less has as good as fallen silent."""
 
 
 PATIENCE = Patience()
@@ -127,7 +129,7 @@ def get_bytes(url: str, *, limit: int = 1 << 20, patience: Patience = PATIENCE) 
         with _open(session, url, {}, patience, remedy) as response:
             total = _length(response)
             data = bytearray()
-            for chunk in _chunks(response):
+            for chunk in _chunks(response, patience):
                 data += chunk
                 if len(data) > limit:
                     raise B2ctError(
@@ -186,7 +188,7 @@ class _Job:
             total = origin.total if origin else None
             with self.progress(self.part.target.name, total) as advance:
                 advance(self.part.size)
-                for chunk in _chunks(response):
+                for chunk in _chunks(response, self.patience):
                     self.part.append(chunk)
                     advance(len(chunk))
             if total is not None and self.part.size != total:
@@ -361,13 +363,25 @@ def _accept(response: Response, url: str, remedy: str, *, ranged: bool) -> None:
     )
 
 
-def _chunks(response: Response) -> Iterator[bytes]:
-    """The body; raises TransientError when the line is cut."""
-    from requests import exceptions as rq
+def _chunks(response: Response, patience: Patience) -> Iterator[bytes]:
+    """The body, as it comes; raises TransientError when the line is cut or brings hardly anything.
 
+    Not requests' iter_content, which waits for a whole chunk: one byte now and then would keep it
+    waiting for ever.
+    """
+    from urllib3 import exceptions as u3
+
+    window, count = time.monotonic(), 0
     try:
-        yield from response.iter_content(_CHUNK)
-    except (rq.ChunkedEncodingError, rq.ConnectionError, rq.ContentDecodingError) as err:
+        while data := response.raw.read1(_CHUNK):
+            yield data
+            count += len(data)
+            now = time.monotonic()
+            if now - window >= patience.read:
+                if count < patience.least * (now - window):
+                    raise TransientError(f"the server sends less than {patience.least:g} bytes/s")
+                window, count = now, 0
+    except (u3.HTTPError, OSError) as err:
         timed_out = "timed out" in str(err)
         raise TransientError("the server fell silent" if timed_out else "the line was cut") from err
 

@@ -1,9 +1,10 @@
-"""What single values of a definition cannot tell: findings on it as a whole. Pure."""
+"""What single values of a definition cannot tell: findings on it as a whole."""
 
 from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping
+from pathlib import Path as File
 
 from b2ct.document.finding import Finding, did_you_mean, size
 from b2ct.document.redact import Path
@@ -32,6 +33,7 @@ def problems(definition: Definition) -> list[Finding]:
         *_files(definition),
         *_users(definition),
         *_disk(definition),
+        *_room(definition),
     ]
 
 
@@ -165,3 +167,25 @@ def _disk(definition: Definition) -> Iterator[Finding]:
             yield Finding(("disk", key), "expected a whole number of MiB")
     if not CLUSTERS[0] <= cluster <= CLUSTERS[1] or cluster & (cluster - 1):
         yield Finding(("qcow2", "cluster"), "expected a power of two from 512 bytes to 2 MiB")
+
+
+def _room(definition: Definition) -> Iterator[Finding]:
+    """Files of which it is known already that they do not fit on the disk."""
+    sizes = {path: _size(file.source) for path, file in definition.files.items() if file.source}
+    if sum(sizes.values()) > definition.disk.size - definition.disk.esp:
+        largest = max(sizes, key=lambda path: sizes[path])
+        yield Finding(
+            ("files", largest),
+            f"has {size(sizes[largest])}, and all `files` together {size(sum(sizes.values()))}: "
+            f"more than the disk of {size(definition.disk.size)} holds",
+            "make disk.size larger, or leave something out",
+            is_key=True,
+        )
+
+
+def _size(file: File) -> int:
+    """Bytes of a file, which is there or has a finding of its own."""
+    try:
+        return file.stat().st_size
+    except (OSError, ValueError):
+        return 0

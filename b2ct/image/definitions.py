@@ -8,6 +8,7 @@ definition that extends one of its own name means the next one of that name.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,13 +18,16 @@ from b2ct.core.errors import B2ctError, InvalidFileError
 from b2ct.document import anchor, extends, problems
 from b2ct.document import load as document
 from b2ct.document.extends import Merged, NoParentError
-from b2ct.document.finding import Finding, did_you_mean
+from b2ct.document.finding import Finding, did_you_mean, size
 from b2ct.document.kind import Kind
 from b2ct.document.redact import quoted
 from b2ct.document.tree import Node
 from b2ct.image import crosscheck
-from b2ct.image.model import Definition
+from b2ct.image.model import GIB, Definition
 
+LARGEST = GIB
+"""Bytes of one file that a definition brings: it is held in memory, and in an archive."""
+_LONGEST_LINE = 1 << 20
 PARTS = "parts"
 """The folder beside definitions that holds what they have in common."""
 KIND = Kind(
@@ -75,7 +79,7 @@ def check(file: Path, *, folders: Sequence[Path] = ()) -> Loaded | None:
         return load(_as_path(file), folders=folders)
     merged = _read(file, folders)
     _, findings = document.validate(KIND, merged.root)
-    findings = [*(one for one in findings if not one.missing), *_missing_files(merged.root)]
+    findings = [*(one for one in findings if not one.missing), *_local_files(merged.root)]
     told = [*merged.problems, *(problems.of_finding(file, merged.root, one) for one in findings)]
     if told:
         raise InvalidFileError(problems.in_order(file, told))
@@ -89,21 +93,54 @@ def _as_path(file: Path) -> str:
 
 def _validated(file: Path, merged: Merged) -> Definition:
     missing = [
-        problems.of_finding(file, merged.root, finding) for finding in _missing_files(merged.root)
+        problems.of_finding(file, merged.root, finding) for finding in _local_files(merged.root)
     ]
     if merged.root is None and merged.problems:
         raise InvalidFileError(problems.in_order(file, list(merged.problems)))
     return document.from_tree(KIND, merged.root, file, [*merged.problems, *missing])
 
 
-def _missing_files(root: Node | None) -> list[Finding]:
-    """What a definition brings along and does not; a keyring of the host is another matter."""
+def _local_files(root: Node | None) -> list[Finding]:
+    """What is wrong with the files that a definition brings; a keyring of the host is another
+    matter.
+    """
     return [
-        Finding(path, "there is no such file", f"looked for {node.value}")
+        finding
         for path, node in anchor.paths(root)
         if not (path[-1] == "file" and Path(node.typed).is_absolute())
-        and not _is_file(Path(str(node.value)))
+        and (finding := _of_file(path, Path(str(node.value))))
     ]
+
+
+def _of_file(path: tuple[str | int, ...], file: Path) -> Finding | None:
+    if not _is_file(file):
+        return Finding(path, "there is no such file", f"looked for {file}")
+    if (found := file.stat().st_size) > LARGEST:
+        return Finding(
+            path,
+            f"{file} has {size(found)}, more than the {size(LARGEST)} that a file of a definition "
+            "may have",
+            "fetch it when the VM starts (`scripts` of a worker), or put it into CVMFS",
+        )
+    if path[0] == "scripts" and (line := _windows_line(file)):
+        return Finding(
+            path,
+            f"line {line} of {file} ends as on Windows (CR LF), which no shell understands",
+            f"sed -i 's/\\r$//' {shlex.quote(str(file))}",
+        )
+    return None
+
+
+def _windows_line(script: Path) -> int:
+    """The number of the first line that ends in CR LF; 0 where none does, or it is no text."""
+    try:
+        with script.open("rb") as file:
+            for number, line in enumerate(iter(lambda: file.readline(_LONGEST_LINE), b""), 1):
+                if line.endswith(b"\r\n"):
+                    return number
+    except OSError:
+        pass  # building says so, with its remedy
+    return 0
 
 
 def _is_file(path: Path) -> bool:

@@ -292,7 +292,10 @@ class Cvmfs(Model):
     quota: Size = Field(20 * GIB, description="Cache of each VM.")
     pac_urls: tuple[Url, ...] = Field(
         ("http://grid-wpad/wpad.dat", "http://wpad/wpad.dat"),
-        description="Where VMs look for a WPAD file when no squid answers; `[]`: nowhere.",
+        description=(
+            "Where VMs look for a WPAD file, at each mount, when no squid answers; `[]`: nowhere."
+            " Left out: there, and only for a site that leads to no squid."
+        ),
     )
     keys: dict[Domain, LocalPath] = Field(
         default_factory=dict,

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from b2ct.context import proxies, servers
 from b2ct.core.errors import B2ctError
+from b2ct.site import stratum
 from b2ct.site.model import Site
 from b2ct.squid import manifest
 from b2ct.squid.ask import Answer, Proxy, is_here, proxy
@@ -79,7 +80,7 @@ def targets(site: Site) -> tuple[Target, ...]:
     found = []
     for domain in servers.domains(site, site.cvmfs.repositories):
         for repository in site.cvmfs.repositories:
-            if servers.domain_of(repository) == domain.name:
+            if stratum.domain_of(repository) == domain.name:
                 for url in domain.urls:
                     full = url.replace("@fqrn@", repository) + "/.cvmfspublished"
                     found.append(Target(repository, urlsplit(full).netloc, full))

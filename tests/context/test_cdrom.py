@@ -111,28 +111,18 @@ def test_the_image_is_as_oned_makes_it(tmp_path: Path) -> None:
 
 
 @needs_xorriso
-def test_the_seed_has_its_three_files(tmp_path: Path) -> None:
+def test_the_seed_leaves_the_network_to_cloud_init(tmp_path: Path) -> None:
     image = tmp_path / "seed.iso"
     meta = cdrom.meta_data("big", "#cloud-config\n")
-    cdrom.write_seed("#cloud-config\n", meta, cdrom.DHCP, image)
+    cdrom.write_seed("big", "#cloud-config\n", image)
     folder = unpacked(image, tmp_path / "mounted")
     assert {file.name: file.read_text() for file in folder.iterdir()} == {
         "user-data": "#cloud-config\n",
         "meta-data": meta,
-        "network-config": cdrom.DHCP,
     }
     toc = subprocess.run(["xorriso", "-indev", image, "-pvd_info"], capture_output=True, check=True)
     assert b"Volume Id    : cidata" in toc.stdout
     assert yaml.safe_load(meta)["local-hostname"] == "big"
-    assert yaml.safe_load(cdrom.DHCP)["ethernets"]["all"]["dhcp4"] is True
-
-
-@needs_xorriso
-def test_a_seed_may_leave_the_network_to_cloud_init(tmp_path: Path) -> None:
-    image = tmp_path / "seed.iso"
-    cdrom.write_seed("#cloud-config\n", "instance-id: x\n", "", image)
-    folder = unpacked(image, tmp_path / "mounted")
-    assert sorted(file.name for file in folder.iterdir()) == ["meta-data", "user-data"]
 
 
 def test_another_user_data_is_another_instance() -> None:

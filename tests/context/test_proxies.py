@@ -17,13 +17,21 @@ def of(*networks: str, **changes: Any) -> proxies.Proxies:
     return proxies.of(site(**changes), networks)
 
 
-def test_the_squid_on_a_node_then_wpad() -> None:
-    assert of().chain == "http://10.0.0.10:3128;auto"
+def test_the_squid_on_a_node_alone() -> None:
+    """Each mount would ask DNS for WPAD's hosts, also when the squid answers."""
+    assert of().chain == "http://10.0.0.10:3128"
+    assert of().pac_urls == ()
+
+
+def test_then_wpad_where_the_site_asks_for_it() -> None:
+    found = of(cvmfs={"pac_urls": ["http://wpad/wpad.dat"]})
+    assert found.chain == "http://10.0.0.10:3128;auto"
+    assert found.pac_urls == ("http://wpad/wpad.dat",)
 
 
 def test_by_its_address_on_a_network_of_the_vm() -> None:
-    assert of("vms").chain == "http://10.1.0.10:3128;auto"
-    assert of("nowhere").chain == "http://10.0.0.10:3128;auto"
+    assert of("vms").chain == "http://10.1.0.10:3128"
+    assert of("nowhere").chain == "http://10.0.0.10:3128"
 
 
 def test_squids_that_are_alike_share_a_group_and_backups_come_one_by_one() -> None:
@@ -33,7 +41,7 @@ def test_squids_that_are_alike_share_a_group_and_backups_come_one_by_one() -> No
     }
     assert of(squid=squid).chain == (
         "http://p1.example.org:3128|http://p2.example.org:3128"
-        ";http://b1.example.org:3128;http://b2.example.org:3128;auto"
+        ";http://b1.example.org:3128;http://b2.example.org:3128"
     )
 
 
@@ -52,7 +60,7 @@ def _dhcp(**changes: Any) -> dict[str, Any]:
 
 def test_a_node_without_a_static_address_is_named_and_that_is_said() -> None:
     found = of(**_dhcp())
-    assert found.chain == "http://one.b2ct.example.org:3128;auto"
+    assert found.chain == "http://one.b2ct.example.org:3128"
     assert "by DNS" in found.notes[0]
 
 
@@ -77,4 +85,4 @@ def test_the_squid_may_be_on_another_node() -> None:
             "interfaces": [{"network": "vms", "address": "10.1.0.11"}],
         },
     ]
-    assert of(nodes=nodes, squid={"node": "hv", "port": 8080}).chain == "http://10.1.0.11:8080;auto"
+    assert of(nodes=nodes, squid={"node": "hv", "port": 8080}).chain == "http://10.1.0.11:8080"

@@ -58,11 +58,10 @@ def test_files_that_nobody_read_are_not_forgotten() -> None:
 
 def test_the_cvmfs_client_reads_what_is_meant() -> None:
     made = for_worker(site(cvmfs={"quota": "5 GiB"}))
-    names = ("CVMFS_REPOSITORIES", "CVMFS_HTTP_PROXY", "CVMFS_PAC_URLS", "CVMFS_QUOTA_LIMIT")
+    names = ("CVMFS_REPOSITORIES", "CVMFS_HTTP_PROXY", "CVMFS_QUOTA_LIMIT")
     assert sourced(text(made, "/etc/cvmfs/default.local"), *names) == {
         "CVMFS_REPOSITORIES": "belle.cern.ch,belle.kek.jp,grid.cern.ch,cvmfs-config.cern.ch",
-        "CVMFS_HTTP_PROXY": "http://10.1.0.10:3128;auto",
-        "CVMFS_PAC_URLS": "http://grid-wpad/wpad.dat;http://wpad/wpad.dat",
+        "CVMFS_HTTP_PROXY": "http://10.1.0.10:3128",
         "CVMFS_QUOTA_LIMIT": "5120",
     }
 

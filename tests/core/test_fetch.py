@@ -7,12 +7,13 @@ import hashlib
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -333,6 +334,30 @@ def test_a_silent_server_is_given_up(server: web.Web, tmp_path: Path) -> None:
     finally:
         stall.set()
     assert partial.part_path(tmp_path / "f.iso").stat().st_size > 0
+
+
+def test_a_server_that_trickles_is_given_up() -> None:
+    """A byte now and then is no silence, and would still take for ever."""
+    asked = []
+
+    def trickle(server: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = server.accept()
+                asked.append(connection.recv(4096))
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+                with suppress(OSError), connection:
+                    while not stop.wait(0.02):
+                        connection.sendall(b"x")
+
+    stop = threading.Event()
+    patience = fetch.Patience(connect=5, read=0.3, attempts=2, pause=0.01)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=trickle, args=[server], daemon=True).start()
+        with pytest.raises(fetch.UnreachableError, match="sends less than 1000 bytes/s"):
+            fetch.get_bytes(f"http://127.0.0.1:{server.getsockname()[1]}/", patience=patience)
+        stop.set()
+    assert len(asked) == 2
 
 
 def test_passwords_in_urls_are_not_printed(tmp_path: Path) -> None:

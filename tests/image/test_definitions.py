@@ -307,3 +307,33 @@ def test_any_text_gives_a_definition_or_problems(text: str) -> None:
         told = []
         assert loaded.definition.boot.kernel in loaded.definition.packages
     assert all(line.isprintable() and line.startswith("images/") for line in told)
+
+
+def test_a_file_that_cannot_be_held_or_does_not_fit_is_refused(here: Path) -> None:
+    write(
+        "images/x.yaml",
+        "extends: base\nfiles:\n  /opt/big.bin: {source: big.bin}\ndisk: {size: 20 GiB}\n",
+    )
+    (here / "images/big.bin").touch()
+    os.truncate(here / "images/big.bin", 10 * GIB)
+    (line,) = lines("x")
+    assert line.startswith('images/x.yaml:3:26: files."/opt/big.bin".source: ')
+    assert "has 10 GiB, more than the 1 GiB that a file of a definition may have" in line
+    os.truncate(here / "images/big.bin", GIB)
+    definitions.load("x")
+    more = "files: {/opt/more: {source: base.yaml}}\n"
+    write("images/y.yaml", f"extends: x\n{more}disk: {{size: 1088 MiB}}\n")
+    (line,) = lines("y")
+    assert 'files."/opt/big.bin": ' in line
+    assert "more than the disk of 1088 MiB holds" in line
+
+
+def test_a_script_with_line_ends_of_windows_is_refused_with_its_line(here: Path) -> None:
+    write("images/x.yaml", "extends: base\nscripts: [good.sh, crlf.sh]\n")
+    write("images/good.sh", "#!/bin/sh\nprintf 'a\\r\\n'\n")
+    (here / "images/crlf.sh").write_bytes(b"#!/bin/sh\necho hi\r\n")
+    (line,) = lines("x")
+    assert line.startswith("images/x.yaml:2:20: scripts[1]: ")
+    assert "line 2 of " in line
+    assert "ends as on Windows (CR LF)" in line
+    assert "sed -i 's/\\r$//' " in line

@@ -23,7 +23,10 @@ from b2ct.image.rootfs.workspace import Workspace
 from tests.image import rehearsal
 from tests.web import serve
 
-BASE = ("adduser", "attr", "autofs", "bash", "curl", "fuse3", "gawk", "psmisc", "uuid-runtime")
+BASE = (
+    *("adduser", "attr", "autofs", "bash", "curl", "fuse", "gawk", "gdb", "libfuse2", "lsof"),
+    *("psmisc", "uuid", "uuid-dev", "zlib1g"),
+)
 LISTED = ("cvmfs", "cvmfs-*")
 
 

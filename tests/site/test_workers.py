@@ -76,6 +76,29 @@ CASES = [
         "B2CT sets this variable itself",
         "workers: {w: {environment: {MY_SITE: x}}}\n",
     ),
+    *(
+        (
+            f"workers: {{w: {{environment: {{{name}: x}}}}}}\n",
+            f"site.yaml:1:{len(name) + 31}: workers.w.environment.{name}: ",
+            f"workers: {{w: {{environment: {{MY_{name}: x}}}}}}\n",
+        )
+        for name in ("PATH", "HOME", "IFS", "BASH_ENV", "ENV", "LD_PRELOAD", "LD_LIBRARY_PATH")
+    ),
+    (
+        # squid admits KEK's server alone, and only CERN's have what kek.jp's key is in.
+        "cvmfs:\n  repositories: [belle.kek.jp]\n"
+        "  stratum1: ['http://cvmfs-stratum-one.cc.kek.jp:8000']\n",
+        "3:13: cvmfs.stratum1: none of these serves cvmfs-config.cern.ch, from which VMs get the "
+        "public key of belle.kek.jp",
+        "cvmfs:\n  repositories: [belle.kek.jp]\n"
+        "  stratum1: ['http://cvmfs-stratum-one.cc.kek.jp:8000', 'http://s1.example.org']\n",
+    ),
+    (
+        "cvmfs: {repositories: [belle.cern.ch], stratum1: ['http://grid-cvmfs-one.desy.de:8000']}\n"
+        "workers: {w: {cvmfs: {repositories: [a.example.org]}}}\n",
+        "the public key of a.example.org",
+        "cvmfs: {repositories: [belle.cern.ch], stratum1: ['http://grid-cvmfs-one.desy.de:8000']}\n",
+    ),
     (
         "squid: {external: ['http://p.example.org']}\n",
         "expected http://HOST:PORT and nothing else",
@@ -153,6 +176,18 @@ def test_files_that_are_not_there_or_cannot_work(tmp_path: Path) -> None:
     assert "there is no file" in lines[0]
     assert lines[1].startswith(f'{file}:4:24: workers.w.scripts[1]: "bad.sh": does not say what')
     assert f"there is no file {tmp_path / 'none.sh'}" in lines[2]
+
+
+def test_a_site_with_the_key_itself_needs_no_configuration_repository(tmp_path: Path) -> None:
+    (tmp_path / "kek.pub").write_text(
+        "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n"
+    )
+    file = tmp_path / "site.yaml"
+    file.write_text(
+        "cvmfs: {repositories: [belle.kek.jp], keys: {kek.jp: kek.pub},"
+        " stratum1: ['http://cvmfs-stratum-one.cc.kek.jp:8000']}\n"
+    )
+    load(file)
 
 
 def test_one_wrong_bridge_is_one_problem() -> None:

@@ -90,7 +90,6 @@ def _client_items(library_folder: str) -> tuple[Item, ...]:
         script("/usr/libexec/cvmfs/auto.cvmfs", _AUTO_CVMFS),
         link("/etc/auto.cvmfs", "/usr/libexec/cvmfs/auto.cvmfs"),
         text(f"{library_folder}/libcvmfs_fuse.so", "practice\n", 0o755),
-        text(f"{library_folder}/libcvmfs_fuse3.so", "practice\n", 0o755),
         config("/etc/cvmfs/default.conf", _DEFAULT_CONF),
         text("/etc/cvmfs/config.sh", _CONFIG_SH),
         text("/etc/cvmfs/default.d/README", "Files of packages; they are read in their order.\n"),
@@ -161,7 +160,7 @@ getent passwd cvmfs >/dev/null ||
 
 
 def debs() -> tuple[PracticePackage, ...]:
-    """The three packages as the APT repository has them."""
+    """The packages as the APT repository has them."""
     return (
         PracticePackage(
             "cvmfs",
@@ -170,17 +169,19 @@ def debs() -> tuple[PracticePackage, ...]:
             _client_items("/usr/lib"),
             requires=(
                 *("cvmfs-config-default | cvmfs-config", f"cvmfs-libs (= {VERSION})", "adduser"),
-                *("autofs", "attr", "curl", "fuse3", "gawk", "psmisc", "uuid-runtime"),
+                *("gawk", "psmisc", "lsof", "autofs", "fuse", "curl", "attr", "libfuse2"),
+                *("zlib1g", "gdb", "uuid-dev", "uuid"),
             ),
             scripts={"postinst": _DEB_POSTINST},
             license=_LICENSE,
         ),
+        _fuse3("/usr/lib", "fuse3", "libfuse3-3"),
         *_common(f"cvmfs-config (= {CONFIG_VERSION})", "/usr/lib"),
     )
 
 
 def rpms() -> tuple[PracticePackage, ...]:
-    """The three packages as the dnf repository has them."""
+    """The packages as the dnf repository has them."""
     state = folder("/var/lib/cvmfs", 0o700, "cvmfs")
     return (
         PracticePackage(
@@ -190,13 +191,26 @@ def rpms() -> tuple[PracticePackage, ...]:
             (*_client_items("/usr/lib64"), state),
             requires=(
                 *("cvmfs-config", f"cvmfs-libs = {VERSION}", "bash", "coreutils", "grep", "gawk"),
-                *("sed", "psmisc", "autofs", "fuse", "fuse-libs", "fuse3-libs", "curl", "attr"),
+                *("sed", "psmisc", "lsof", "autofs", "fuse", "fuse-libs", "curl", "attr", "gdb"),
                 *("zlib", "which", "shadow-utils", "util-linux", "glibc-common"),
             ),
             scripts={"pre": _RPM_PRE, "post": "[ ! -d /run/cvmfs ] || cvmfs_config reload\n:\n"},
             license=_LICENSE,
         ),
+        _fuse3("/usr/lib64", "fuse3", "fuse3-libs"),
         *_common(f"cvmfs-config = {CONFIG_VERSION}", "/usr/lib64"),
+    )
+
+
+def _fuse3(library_folder: str, *requires: str) -> PracticePackage:
+    """The client's module for libfuse3; the client itself brings that for libfuse 2."""
+    return PracticePackage(
+        "cvmfs-fuse3",
+        "CernVM File System module for libfuse3 (practice)",
+        VERSION,
+        (text(f"{library_folder}/libcvmfs_fuse3.so", "practice\n", 0o755),),
+        requires=requires,
+        license=_LICENSE,
     )
 
 

@@ -64,12 +64,7 @@ def write_cd(told: Told, source: Source, path: Path) -> None:
     if source is Source.OPENNEBULA:
         cdrom.write_context(as_oned(told.context), path)
     else:
-        meta = f"instance-id: b2ct-image-test\nlocal-hostname: {told.hostname}\n"
-        network = (
-            "version: 2\nethernets:\n  trial:\n"
-            f'    match: {{macaddress: "{MAC}"}}\n    dhcp4: true\n'
-        )
-        cdrom.write_seed(context.user_data(told.context), meta, network, path)
+        cdrom.write_seed(told.hostname, context.user_data(told.context), path)
 
 
 def as_oned(vm: VmContext) -> dict[str, str]:

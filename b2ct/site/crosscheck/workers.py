@@ -17,6 +17,19 @@ ROLES = ("squid",)
 """Names of `b2ct context render --for` that mean something else than a worker."""
 OURS = ("B2CT_SITE", "B2CT_WORKER")
 """Variables that every VM gets."""
+OF_THE_SHELL = frozenset(
+    (
+        *("BASHOPTS", "BASH_ENV", "CDPATH", "ENV", "EUID", "FPATH", "GCONV_PATH", "GLOBIGNORE"),
+        *("HISTFILE", "HOME", "HOSTALIASES", "IFS", "LOCPATH", "LOGNAME", "MAIL", "NLSPATH"),
+        *("OLDPWD", "OPTARG", "OPTIND", "POSIXLY_CORRECT", "PPID", "PROMPT_COMMAND", "PS1", "PS2"),
+        *("PS4", "PWD", "PYTHONHOME", "PYTHONSTARTUP", "SHELL", "SHELLOPTS", "SHLVL", "TERM"),
+        *("TMOUT", "UID", "USER"),
+    )
+)
+"""Variables by which shells, the C library and Python of every user would work otherwise; bash(1),
+environ(7). /etc/b2ct/environment is read by all of them."""
+OF_THE_LOADER = ("LD_", "MALLOC_", "GLIBC_", "BASH_FUNC_")
+"""How names begin that the dynamic loader and the C library read; ld.so(8)."""
 
 
 def findings(site: Site) -> Iterator[Finding]:
@@ -33,10 +46,7 @@ def findings(site: Site) -> Iterator[Finding]:
         yield from _networks(site, path, worker)
         yield from _disk(site, path, worker)
         yield from _idle(path, worker)
-        for variable in OURS:
-            if variable in worker.environment:
-                where = (*path, "environment", variable)
-                yield Finding(where, "B2CT sets this variable itself", "choose another name")
+        yield from _environment(path, worker)
 
 
 def file_findings(site: Site, folder: File) -> Iterator[Finding]:
@@ -56,6 +66,25 @@ def file_findings(site: Site, folder: File) -> Iterator[Finding]:
 
 
 _RELATIVE = "paths are relative to the folder of this file"
+
+
+def _environment(path: Path, worker: Worker) -> Iterator[Finding]:
+    for variable in worker.environment:
+        where = (*path, "environment", variable)
+        if variable in OURS:
+            yield Finding(where, "B2CT sets this variable itself", "choose another name")
+        elif variable == "PATH":
+            yield Finding(
+                where,
+                "would take the place of the VM's own: no shell would find a program",
+                "let one of `scripts` write /etc/profile.d/NAME.sh: PATH=$PATH:/opt/tools/bin",
+            )
+        elif variable in OF_THE_SHELL or variable.startswith(OF_THE_LOADER):
+            yield Finding(
+                where,
+                "would break every shell and service of the VM",
+                "let the job, or one of `scripts`, set it where it is needed",
+            )
 
 
 def _networks(site: Site, path: Path, worker: Worker) -> Iterator[Finding]:

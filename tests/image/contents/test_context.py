@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from b2ct.context.cdrom import context_sh
+from tests.context.shells import cloud_init, needs_cloud_init
 from tests.image.contents.worker import LIBEXEC, SYSTEMD, WORKER, sh
 
 GOOD = """CVMFS_REPOSITORIES='belle.cern.ch,grid.cern.ch'
@@ -127,6 +131,44 @@ def profile(tmp_path: Path, environment: str | None, code: str, shell: str = "da
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_it_says_how_long_each_step_took(vm: Vm) -> None:
+    vm.install_cvmfs()
+    said = vm.contextualise(GOOD).stdout.splitlines()
+    assert [re.sub(r"\d+ s$", "N s", line) for line in said] == [
+        "contextualised: looking at CVMFS's configuration took N s",
+        "contextualised: telling the services took N s",
+        "contextualised: good",
+    ]
+
+
+READ = """
+import json, sys
+from cloudinit import util
+from cloudinit.sources import DataSourceOpenNebula as source
+settings = util.load_yaml(open(sys.argv[1]).read())["datasource"]["OpenNebula"]
+parameters = source.read_context_disk_dir.__code__.co_varnames[:3]
+distro = [None] if "distro" in parameters else []
+print(json.dumps(source.read_context_disk_dir(sys.argv[2], *distro, asuser=settings["parseuser"])))
+"""
+
+
+@needs_cloud_init
+def test_cloud_init_reads_the_context_without_sudo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its session would wait for a logind that starts later: two minutes at each boot of EL9."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "sudo").write_text("#!/bin/sh\nexit 99\n")
+    (programs / "sudo").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    text = context_sh({"SET_HOSTNAME": "it's $(touch /tmp/b2ct-was-run)", "USERDATA": "x"})
+    (tmp_path / "context.sh").write_text(text)
+    found = cloud_init(READ, WORKER / "etc/cloud/cloud.cfg.d/90-b2ct.cfg", tmp_path)
+    assert found["metadata"]["local-hostname"] == "it's $(touch /tmp/b2ct-was-run)"
+    assert not Path("/tmp/b2ct-was-run").exists()
 
 
 SHELLS = pytest.mark.parametrize("shell", ["dash", "bash"])

@@ -20,7 +20,7 @@ GOOD = {
     "user script": told.WORD,
     "root grows": str(int(9.8 * 2**30)),
     "context's files": SUMS,
-    "CVMFS proxy": "http://10.0.2.2:3128;auto",
+    "CVMFS proxy": "http://10.0.2.2:3128",
     "services": "",
     "host keys": "",
     "passwords": "root:!*:19000:0:99999:7:::\ndaemon:*:19000:0:99999:7:::\nuser:!:1::::::",
