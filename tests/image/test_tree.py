@@ -227,6 +227,7 @@ def test_removing_keeps_what_a_link_points_at(tmp_path: Path, canary: Canary) ->
     canary.plant("folder/file")
     before = canary.seen()
     tree = Tree(tmp_path / "tree")
+    tree.path.mkdir()
     tree.make_folder("full/deep")
     tree.link("full/deep/out", str(canary.folder))
     tree.link("full/out", str(canary.folder / "folder"))
