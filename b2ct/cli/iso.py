@@ -69,4 +69,5 @@ def iso(
     request.check()
     image = obtain.find(source, chosen.site, obtain.Wishes(offline, unverified))
     done = make_iso(request, image)
+    options.warn(chosen)
     click.echo(json.dumps(done.as_json(), indent=2) if as_json else done.as_text())

@@ -65,6 +65,15 @@ def of_an_image(command: Verb) -> Verb:
     return command
 
 
+def warn(chosen: ChosenSite) -> None:
+    """Say what `b2ct check` warns of, before somebody drives to the machine room."""
+    from b2ct.site import advice
+
+    if chosen.origin is not None:  # without a file everything is asked
+        for warning in advice.every(chosen.site, chosen.folder):
+            note(f"warning: {warning}")
+
+
 def load_site(site_file: Path | None) -> ChosenSite:
     """The site of --site, else of site.yaml in this folder, else one that leaves all open.
 

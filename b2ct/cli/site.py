@@ -47,7 +47,7 @@ def check(file: Path, as_json: bool, packages: bool) -> None:
             click.echo(_as_json({"file": str(file), "valid": False, "problems": _problems(err)}))
         raise
     told = summary.of(site)
-    warnings = [*advice.warnings(site), *advice.about_secrets(site, file.absolute().parent)]
+    warnings = advice.every(site, file.absolute().parent)
     unknown: list[str] = []
     if packages:
         unknown, unread = _look_up_packages(site)

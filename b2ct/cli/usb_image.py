@@ -93,4 +93,5 @@ def image(
     request.check(has_iso=iso is not None)
     source = obtain.find(iso, chosen.site, obtain.Wishes(offline, unverified))
     done = make_key(request, source)
+    options.warn(chosen)
     click.echo(json.dumps(done.as_json(), indent=2) if as_json else done.as_text())

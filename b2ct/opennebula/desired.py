@@ -229,7 +229,7 @@ def range_of(text: str) -> tuple[str, int]:
 
 def _security_groups(site: Site) -> Iterator[Wanted]:
     for name, group in site.cloud.security_groups.items():
-        vectors = tuple(_vector(rule) for rule in group.rules)
+        vectors = tuple(vector for rule in group.rules for vector in _vectors(rule))
         fields = {
             "DESCRIPTION": group.description or "",
             "rules": "; ".join(sorted({rule_text(vector) for vector in vectors})),
@@ -237,13 +237,14 @@ def _security_groups(site: Site) -> Iterator[Wanted]:
         yield Wanted("security group", name, MappingProxyType(fields), vectors=vectors)
 
 
-def _vector(rule: SecurityRule) -> Vector:
+def _vectors(rule: SecurityRule) -> Iterator[Vector]:
     made = {"PROTOCOL": rule.protocol.upper(), "RULE_TYPE": rule.direction}
-    if rule.ports:
-        made["RANGE"] = rule.ports
     if rule.network:
         made |= {"IP": str(rule.network.network_address), "SIZE": str(rule.network.num_addresses)}
-    return MappingProxyType(made)
+    for ports in rule.port_lists:
+        yield MappingProxyType({**made, "RANGE": ports})
+    if not rule.ports:
+        yield MappingProxyType(made)
 
 
 def rule_text(vector: Vector) -> str:

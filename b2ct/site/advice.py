@@ -25,6 +25,11 @@ def warnings(site: Site) -> list[str]:
     ]
 
 
+def every(site: Site, folder: Path) -> list[str]:
+    """All that `b2ct check` warns of; `folder` is that of site.yaml."""
+    return [*warnings(site), *about_secrets(site, folder)]
+
+
 def about_secrets(site: Site, folder: Path) -> list[str]:
     """Warnings on the files and variables that secrets name, as this machine has them.
 

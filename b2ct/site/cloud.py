@@ -27,6 +27,10 @@ UserName = Annotated[
 ]
 
 
+MOST_PORTS = 15
+"""Of one rule: XT_MULTI_PORTS of the kernel's xt_multiport.h."""
+
+
 class SecurityRule(Model):
     """What is let through; a VM's network card refuses everything else."""
 
@@ -38,6 +42,23 @@ class SecurityRule(Model):
     network: Cidr | None = Field(
         None, description="The other side's network, in CIDR notation. Left out: everybody."
     )
+
+    @property
+    def port_lists(self) -> tuple[str, ...]:
+        """`ports` in as few lists as a rule each may have; none where all ports are meant.
+
+        iptables' `multiport` takes 15, of which a range counts as two, and oned refuses more.
+        """
+        lists: list[list[str]] = []
+        room = 0
+        for span in self.ports.split(",") if self.ports else ():
+            width = 2 if ":" in span else 1
+            if width > room:
+                lists.append([])
+                room = MOST_PORTS
+            lists[-1].append(span)
+            room -= width
+        return tuple(",".join(spans) for spans in lists)
 
 
 class SecurityGroup(Model):

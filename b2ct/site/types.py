@@ -102,7 +102,26 @@ def _ssh_key(value: str) -> str:
     length = int.from_bytes(blob[:4], "big")
     if blob[4 : 4 + length] != words[0].encode():
         raise ValueError(f"{expected}; its base64 part is cut or of another type")
+    if words[0] == "ssh-rsa" and (bits := _rsa_bits(blob)) < SHORTEST_RSA:
+        raise ValueError(
+            f"a key that sshd takes: this RSA key has {bits} bits, and EL9 and later refuse less "
+            f"than {SHORTEST_RSA}; `ssh-keygen -t ed25519` makes a good one"
+        )
     return value
+
+
+SHORTEST_RSA = 2048
+"""Bits; RequiredRSASize of sshd_config(5) in EL's crypto policies."""
+
+
+def _rsa_bits(blob: bytes) -> int:
+    """The bits of the modulus; RFC 4253, 6.6: type, exponent and modulus, each with its length."""
+    rest = blob
+    field = b""
+    for _ in range(3):
+        length = int.from_bytes(rest[:4], "big")
+        field, rest = rest[4 : 4 + length], rest[4 + length :]
+    return int.from_bytes(field, "big").bit_length()
 
 
 HostName = Annotated[

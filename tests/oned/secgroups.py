@@ -71,6 +71,11 @@ def _check(rule: dict[str, str]) -> None:
         raise internal(f"Wrong PROTOCOL in rule. Valid options: {', '.join(protocols)}.")
     if rule.get("RULE_TYPE", "").upper() not in ("INBOUND", "OUTBOUND"):
         raise internal("Wrong RULE_TYPE in rule. Valid options: INBOUND, OUTBOUND.")
+    ports = [span for span in rule.get("RANGE", "").split(",") if span]
+    if sum(2 if ":" in span else 1 for span in ports) > 15:
+        raise internal("Not more than 15 ports can be specified in a RULE")
+    if rule.get("IP") and not 0 <= int(rule.get("SIZE") or -1) < 2**32:
+        raise internal("Wrong or empty SIZE.")
 
 
 @method("one.secgroup.delete")

@@ -116,6 +116,18 @@ class TestEverywhere:
             dirac.hosts.allocate(name("hv99"))
         dirac.vms.terminate(vm)
 
+    def test_a_rule_of_many_ports_is_several(self, world: World) -> None:
+        one, cloud, name = world.one, world.cloud, world.cloud.name
+        ports = ",".join(map(str, range(1, 19)))
+        rule = {"protocol": "tcp", "ports": ports, "network": "10.0.0.0/8"}
+        cloud.cloud["security_groups"][name("guard")]["rules"] = [rule]
+        cloud.apply(one)
+        assert cloud.plan(one).pending == ()
+        (guard,) = one.security_groups.named(name("guard"), ALL)
+        spans = [rule["RANGE"].split(",") for rule in guard.rules]
+        assert sorted(map(len, spans)) == [3, 15]
+        assert {rule["IP"] for rule in guard.rules} == {"10.0.0.0"}
+
     def test_changes_are_told_with_old_and_new_and_made(self, world: World) -> None:
         one, cloud, name = world.one, world.cloud, world.cloud.name
         cloud.apply(one)

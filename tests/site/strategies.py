@@ -10,10 +10,7 @@ from hypothesis import strategies as st
 
 from b2ct.site import catalogue
 
-KEY = (
-    "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQC7"
-    "vbqajDhA0000000000000000000000000000000000000000000000000000000000000000 me@laptop"
-)
+KEY = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQDH" + "A" * 340 + " me@laptop"
 NAMES = ("no", "one", "hv01", "hv02", "e1", "x-1", "007", "null", "true")
 LINES = st.text(
     st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp"), exclude_characters="\ufeff"),
@@ -92,7 +89,7 @@ DISKS: tuple[dict[str, Any], ...] = (
 def nodes(draw: st.DrawFn, index: int, name: str, known: dict[str, Any]) -> dict[str, Any]:
     node: dict[str, Any] = {"name": name, "role": "hypervisor" if index else "control"}
     if draw(st.booleans()):
-        node["serial"] = f"{index:04}{draw(LINES)}"
+        node["serial"] = f"S{index:04}{draw(LINES)}"
     if draw(st.booleans()):
         node["disk"] = {**draw(st.sampled_from(DISKS)), "wipe": draw(st.booleans())}
     interfaces = []

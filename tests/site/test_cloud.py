@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from b2ct.core.errors import InvalidFileError
+from b2ct.site.cloud import SecurityRule
 from b2ct.site.load import load_text
 
 VMS = (
@@ -84,7 +85,53 @@ CASES = [
         "cloud.dirac.quota.cpu",
         PASSWORD + "cloud: {dirac: {quota: {cpu: 8}}}",
     ),
+    (
+        guard("{network: 0.0.0.0/0}"),
+        "OpenNebula takes no such network in a rule (hint: leave `network` out: then everybody",
+        guard("{network: 10.0.0.0/8}"),
+    ),
+    (
+        "cloud: {groups: [belle, Belle]}",
+        'cloud.groups[1]: "Belle": differs from the group belle only in case, and MySQL sees no',
+        "cloud: {groups: [belle, belle2]}",
+    ),
+    (
+        PASSWORD + "cloud: {groups: [Grid], dirac: {group: grid}}",
+        "differs from the group Grid only in case",
+        PASSWORD + "cloud: {groups: [grid], dirac: {group: grid}}",
+    ),
+    (
+        "cloud: {datastores: {more: {}, MORE: {}}}",
+        "cloud.datastores.MORE: differs from the datastore more only in case",
+        "cloud: {datastores: {more: {}, most: {}}}",
+    ),
+    (
+        "cloud: {security_groups: {a: {rules: [{}]}, A: {rules: [{}]}}}",
+        "cloud.security_groups.A: differs from the security group a only in case",
+        guard("{}"),
+    ),
+    (
+        "networks: {vms: {}, VMs: {}}",
+        "differs from the network vms only in case",
+        "networks: {vms: {}}",
+    ),
 ]
+
+
+@pytest.mark.parametrize(
+    ("ports", "lists"),
+    [
+        ("22", ("22",)),
+        (",".join(map(str, range(1, 16))), (",".join(map(str, range(1, 16))),)),
+        (",".join(map(str, range(1, 19))), (",".join(map(str, range(1, 16))), "16,17,18")),
+        (",".join(["1:2"] * 8), (",".join(["1:2"] * 7), "1:2")),
+        (None, ()),
+    ],
+)
+def test_a_rule_has_fifteen_ports_at_most_and_a_range_counts_as_two(
+    ports: str | None, lists: tuple[str, ...]
+) -> None:
+    assert SecurityRule(protocol="tcp", ports=ports).port_lists == lists
 
 
 @pytest.mark.parametrize(("wrong", "said", "mended"), CASES)

@@ -14,7 +14,7 @@ from b2ct.site.load import load_text
 from b2ct.site.model import Site
 from tests.site import strategies
 
-RSA = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQC7 a"
+RSA = f"ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQDH{'A' * 340} a"
 ED = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDbxN/cCdYfFe76UsPQCTre0XsG0m7Yr+iEUdvW9sjcc a"
 SK = "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29t a"
 LONG = "x" * 40
@@ -360,6 +360,60 @@ CASES: list[tuple[str, str, str]] = [
         f"release: {{version: el8}}\nadmins: [{{name: Ada, ssh_keys: [{SK}]}}]",
         "the sshd of el8 knows none of these key types",
         f"release: {{version: el9}}\nadmins: [{{name: Ada, ssh_keys: [{SK}]}}]",
+    ),
+    (
+        "site: {timezone: Europe/Roma}",
+        'site.timezone: "Europe/Roma": no installer knows it: expected a time zone such as'
+        " Europe/Rome (hint: did you mean Europe/Rome?)",
+        "site: {timezone: Europe/Rome}",
+    ),
+    (
+        "site: {language: it_DE.UTF-8}",
+        "no installer knows it: expected a locale such as en_US.UTF-8",
+        "site: {language: it_IT.utf8}",
+    ),
+    (
+        "site: {keyboard: italian}",
+        "no installer knows it: expected a layout such as us, uk, de, it or jp106",
+        "site: {keyboard: cz(qwerty)}",
+    ),
+    *(
+        (
+            f"networks: {{a: {{bridge: {bad}}}}}",
+            f"this is {whose} name",
+            "networks: {a: {bridge: br0}}",
+        )
+        for bad, whose in (
+            ("lo", "the loopback device's"),
+            ("virbr0", "a bridge of libvirt's own"),
+            ("vnet3", "a VM's card's"),
+            ("one-7-0", "a VM's card's"),
+            ("eth0", "a network card's"),
+            ("enp3s0", "a network card's"),
+            ("em1", "a network card's"),
+            ("p2p1", "a network card's"),
+            ("eno1np0", "a network card's"),
+            ("bond0", "a bond's"),
+            ("team0", "a bond's"),
+            ("vlan100", "a VLAN's"),
+            ("vlan5_1", "a VLAN's"),
+            ("br0.100", "a VLAN's"),
+        )
+    ),
+    (
+        "networks: {a: {cidr: 192.168.122.0/25}}",
+        "overlaps with 192.168.122.0/24, libvirt's own network on every hypervisor",
+        "networks: {a: {cidr: 192.168.121.0/24}}",
+    ),
+    (
+        nodes("name: a, role: single, serial: To Be Filled By O.E.M."),
+        "is what a maker leaves who gave no number",
+        nodes("name: a, role: single, serial: CZ3200ABCD"),
+    ),
+    (
+        f"admins: [{{name: Ada, ssh_keys: [{RSA.replace('AAABAQDH', 'AAAAgQDH')}]}}]",
+        "this RSA key has 1024 bits, and EL9 and later refuse less than 2048",
+        f"admins: [{{name: Ada, ssh_keys: [{RSA}]}}]",
     ),
     (
         "secrets: {root_password: generate}",

@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from b2ct.document.finding import Finding
 from b2ct.document.redact import Path
-from b2ct.site.crosscheck import cloud, gateway, networks, nodes, reaper, servers, software, workers
+from b2ct.site.crosscheck import (
+    cloud,
+    gateway,
+    known,
+    networks,
+    nodes,
+    reaper,
+    servers,
+    software,
+    workers,
+)
 from b2ct.site.model import Site
 
 
@@ -15,6 +25,7 @@ def problems(site: Site) -> list[Finding]:
     """Everything that cannot work, each with its path in the file."""
     return [
         *networks.findings(site),
+        *known.findings(site),
         *nodes.findings(site),
         *software.findings(site),
         *servers.findings(site),

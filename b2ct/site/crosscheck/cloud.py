@@ -27,6 +27,30 @@ def findings(site: Site) -> Iterator[Finding]:
         yield from _own(("cloud", "cluster"), cloud.cluster, (OWN,))
     yield from _security_groups(site)
     yield from _dirac(site)
+    yield from _alike(site)
+
+
+def _alike(site: Site) -> Iterator[Finding]:
+    """Names of one kind that differ only in case: MySQL, where oned keeps them, sees one name."""
+    cloud = site.cloud
+    # (kind, names with their places, the place is a key)
+    kinds: tuple[tuple[str, list[tuple[str, Path]], bool], ...] = (
+        ("network", [(n, ("networks", n)) for n in site.networks], True),
+        ("datastore", [(n, ("cloud", "datastores", n)) for n in cloud.datastores], True),
+        ("security group", [(n, ("cloud", "security_groups", n)) for n in cloud.security_groups],
+         True),
+        ("group", [(n, ("cloud", "groups", i)) for i, n in enumerate(cloud.groups)]
+         + ([(cloud.dirac.group, ("cloud", "dirac", "group"))] if cloud.dirac else []), False),
+    )  # fmt: skip
+    for kind, named, is_key in kinds:
+        seen: dict[str, tuple[str, Path]] = {}
+        for name, path in named:
+            first, where = seen.setdefault(name.lower(), (name, path))
+            if first != name:
+                yield Finding(
+                    path, f"differs from the {kind} {first} only in case, and MySQL sees no case",
+                    "choose another name", other=where, is_key=is_key,
+                )  # fmt: skip
 
 
 def _own(path: Path, name: str, taken: Iterable[str], *, is_key: bool = False) -> Iterator[Finding]:
@@ -52,6 +76,12 @@ def _security_groups(site: Site) -> Iterator[Finding]:
 
 
 def _rule(path: Path, rule: SecurityRule) -> Iterator[Finding]:
+    if rule.network and rule.network.prefixlen == 0:
+        yield Finding(
+            (*path, "network"),
+            "OpenNebula takes no such network in a rule",
+            "leave `network` out: then everybody is meant",
+        )
     if rule.ports is None:
         return
     here = (*path, "ports")
