@@ -107,8 +107,9 @@ class Filter:
             # other clients are not to lose any.
             loop = asyncio.get_running_loop()
             call = await loop.run_in_executor(self._mill, _merged, call, body, found, self._user)
-        answer = await self._oned.call(call.method, call.values)
-        return answers.adapted(call.method, answer) if self._adapt else answer
+        document = answers.document(call.method, adapt=self._adapt)
+        answer = await self._oned.stream(call.method, call.values, document.feed)
+        return Success(document.close()) if answer == Success("") else answer
 
     async def _template(self, call: Call) -> Template | Answer:
         """The template, or oned's refusal to show it."""

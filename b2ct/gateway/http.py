@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 HEAD = 8192
 """Bytes of request line and headers."""
 MOST_HEADERS = 64
+TOGETHER = 65536
 _LINE = re.compile(rb"([A-Z]{1,16}) (/[\x21-\x7e]{0,255}) HTTP/1\.([01])")
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
 _VALUE = re.compile(rb"[\x20-\x7e\x80-\xff\t]*")
@@ -110,12 +112,28 @@ def response(
     status: int, body: bytes, *, kind: str = "text/xml", close: bool, more: str = ""
 ) -> bytes:
     """A whole answer. `more` are further headers, each with its line end."""
-    head = (
+    return head(status, len(body), kind=kind, close=close, more=more) + body
+
+
+def head(status: int, length: int, *, kind: str = "text/xml", close: bool, more: str = "") -> bytes:
+    """What goes before the body of an answer."""
+    return (
         f"HTTP/1.1 {status} {REASONS[status]}\r\nContent-Type: {kind}; charset=utf-8\r\n"
-        f"Content-Length: {len(body)}\r\n"
+        f"Content-Length: {length}\r\n"
         f"Connection: {'close' if close else 'keep-alive'}\r\n{more}\r\n"
-    )
-    return head.encode() + body
+    ).encode()
+
+
+def together(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in pieces of some size: a system call for each of many would be dear."""
+    held = bytearray()
+    for piece in pieces:
+        held += piece
+        if len(held) >= TOGETHER:
+            yield bytes(held)
+            held.clear()
+    if held:
+        yield bytes(held)
 
 
 def plain(status: int, text: str, *, more: str = "") -> bytes:

@@ -17,8 +17,6 @@ from xml.parsers import expat
 from xml.sax.saxutils import escape
 
 from b2ct.gateway.errors import FAULT_TYPE, Malformed
-from b2ct.opennebula import xml
-from b2ct.opennebula.faults import BrokenError
 
 Value = str | int | bool
 
@@ -53,10 +51,17 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Document:
+    """A long text as it stands in an answer: escaped, in UTF-8, in pieces."""
+
+    pieces: tuple[bytes, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Success:
     """oned did it; `value` is an ID or an XML document."""
 
-    value: Value = field(repr=False)
+    value: Value | Document = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -101,8 +106,8 @@ def call(method: str, values: Sequence[Value]) -> bytes:
     ).encode()
 
 
-def answer(made: Answer) -> bytes:
-    """Write an answer as oned does: an array of values, or a fault."""
+def answer(made: Answer) -> list[bytes]:
+    """Write an answer as oned does: an array of values, or a fault; in pieces."""
     if isinstance(made, Fault):
         inner = (
             "<fault><value><struct>"
@@ -110,40 +115,19 @@ def answer(made: Answer) -> bytes:
             f"<member><name>faultString</name>{_value(made.text)}</member>"
             "</struct></value></fault>"
         )
-        return f"{_HEAD}<methodResponse>{inner}</methodResponse>\n".encode()
-    if isinstance(made, Success):
-        values: tuple[Value, ...] = (True, made.value, 0)
-    else:
+        return [f"{_HEAD}<methodResponse>{inner}</methodResponse>\n".encode()]
+    begin = f"{_HEAD}<methodResponse><params><param><value><array><data>"
+    end = "</data></array></value></param></params></methodResponse>\n"
+    values: tuple[Value, ...]
+    if isinstance(made, Failure):
         values = (False, made.text, made.code, made.object_id)
-    data = "".join(map(_value, values))
-    return (
-        f"{_HEAD}<methodResponse><params><param><value><array><data>{data}</data></array>"
-        "</value></param></params></methodResponse>\n"
-    ).encode()
-
-
-def parse_answer(body: bytes) -> Answer:
-    """Read an answer of oned. Raises BrokenError for what is none."""
-    try:
-        root = xml.tree(body.decode())
-    except UnicodeDecodeError:
-        raise BrokenError("the answer is not UTF-8") from None
-    if (fault := root.find("fault/value/struct")) is not None:
-        found = {member.findtext("name"): member.find("value") for member in fault}
-        values = [_read(found.get(name)) for name in ("faultCode", "faultString")]
-        if isinstance(values[0], int) and isinstance(values[1], str):
-            return Fault(values[0], values[1])
-        raise BrokenError("the answer is a fault that cannot be read")
-    data = root.find("params/param/value/array/data")
-    array = [_read(element) for element in data] if data is not None else []
-    match array:
-        case [True, str() | int() as value, *_]:
-            return Success(value)
-        case [False, str() as text, int() as code, int() as object_id, *_]:
-            return Failure(text, code, object_id)
-        case [False, str() as text, int() as code]:
-            return Failure(text, code)
-    raise BrokenError("the answer is not of the form that OpenNebula's answers have")
+    elif isinstance(made.value, Document):
+        begin += f"{_value(True)}<value><string>"
+        end = f"</string></value>{_value(0)}{end}"
+        return [begin.encode(), *made.value.pieces, end.encode()]
+    else:
+        values = (True, made.value, 0)
+    return [f"{begin}{''.join(map(_value, values))}{end}".encode()]
 
 
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -155,21 +139,6 @@ def _value(value: Value) -> str:
     if isinstance(value, int):
         return f"<value><i4>{value}</i4></value>"
     return f"<value><string>{escape(value, {chr(13): '&#13;'})}</string></value>"
-
-
-def _read(element: xml.Element | None) -> Value | None:
-    """The value that oned wrote; None for what is none of a known type."""
-    if element is None or element.tag != "value":
-        return None
-    if not len(element):
-        return element.text or ""
-    inner = element[0]
-    text = inner.text or ""
-    if inner.tag == "string":
-        return text
-    if inner.tag in ("i4", "int", "i8") and re.fullmatch(r"[+-]?[0-9]{1,19}", text):
-        return int(text)
-    return {"1": True, "0": False}.get(text) if inner.tag == "boolean" else None
 
 
 class _Reader:

@@ -285,7 +285,8 @@ class Gateway:
 
     async def _answer(self, answer: Answer, writer: asyncio.StreamWriter, *, close: bool) -> bool:
         close = close or self._closing
-        await self._send(writer, http.response(200, message.answer(answer), close=close))
+        pieces = message.answer(answer)
+        await self._send(writer, http.head(200, sum(map(len, pieces)), close=close), *pieces)
         return not close
 
     def _bad(self, host: str, peer: str, status: int) -> None:
@@ -294,11 +295,12 @@ class Gateway:
         if status not in (429, 503) and self._rate.take(peer, time.monotonic()) is not None:
             self._audit.write({"peer": host, "method": None, "verdict": "refused", "http": status})
 
-    async def _send(self, writer: asyncio.StreamWriter, data: bytes) -> None:
+    async def _send(self, writer: asyncio.StreamWriter, *pieces: bytes) -> None:
         """Raises TimeoutError when the client does not take it."""
         async with asyncio.timeout(self.limits.send_time):
-            writer.write(data)
-            await writer.drain()
+            for piece in http.together(pieces):
+                writer.write(piece)
+                await writer.drain()
 
     # health
 

@@ -9,14 +9,19 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
-from b2ct.gateway import message
-from b2ct.gateway.message import Answer, Value
+from b2ct.gateway import message, reply
+from b2ct.gateway.message import Answer, Success, Value
 from b2ct.opennebula.faults import BrokenError
 
 HEAD = 16384
+PIECE = 8192
+"""Bytes of an answer that are read and rewritten at once: half a millisecond."""
+SHORT = 1 << 20
+"""Bytes of an answer that is read as a whole, such as a template."""
 _STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})[ \r]")
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,12})[ \t]*\r\n", re.IGNORECASE)
 _CODED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
@@ -44,9 +49,19 @@ class Oned:
         self._tls = tls if parts.scheme == "https" else None
         self._seconds = seconds
         self._most = most
+        self._mill = asyncio.Lock()
 
     async def call(self, method: str, values: Sequence[Value]) -> Answer:
-        """Carry out a call. Raises AwayError."""
+        """Carry out a call whose answer is short. Raises AwayError."""
+        pieces: list[str] = []
+        answer = await self.stream(method, values, pieces.append, most=min(SHORT, self._most))
+        return Success("".join(pieces)) if answer == Success("") else answer
+
+    async def stream(
+        self, method: str, values: Sequence[Value], document: Callable[[str], None],
+        *, most: int = 0,
+    ) -> Answer:  # fmt: skip
+        """Carry out a call. The document in the answer goes to `document`. Raises AwayError."""
         body = message.call(method, values)
         sent = False
         try:
@@ -58,7 +73,7 @@ class Oned:
                 try:
                     writer.write(self._head(len(body)) + body)
                     await writer.drain()
-                    answer = await self._answer(reader)
+                    return await self._answer(reader, document, most or self._most)
                 finally:
                     writer.transport.abort()
         except TimeoutError:
@@ -66,8 +81,6 @@ class Oned:
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as err:
             reason = getattr(err, "strerror", None) or "the connection broke"
             raise AwayError(str(reason).lower(), sent=sent) from None
-        try:
-            return message.parse_answer(answer)
         except BrokenError as err:
             raise AwayError(err.message, sent=True) from None
 
@@ -89,7 +102,9 @@ class Oned:
             f"Content-Length: {length}\r\nConnection: close\r\n\r\n"
         ).encode()
 
-    async def _answer(self, reader: asyncio.StreamReader) -> bytes:
+    async def _answer(
+        self, reader: asyncio.StreamReader, document: Callable[[str], None], most: int
+    ) -> Answer:
         head = await reader.readuntil(b"\r\n\r\n")
         status = _STATUS.match(head)
         if not status or status[1] != b"200":
@@ -97,14 +112,29 @@ class Oned:
             raise AwayError(f"HTTP status {code}", sent=True)
         if _CODED.search(head):
             raise AwayError("an answer in pieces, which oned does not send", sent=True)
-        length = _LENGTH.search(head)
-        if length:
-            if int(length[1]) > self._most:
-                raise AwayError(f"an answer of more than {self._most} bytes", sent=True)
-            return await reader.readexactly(int(length[1]))
-        pieces = bytearray()
-        while piece := await reader.read(1 << 16):
-            pieces += piece
-            if len(pieces) > self._most:
-                raise AwayError(f"an answer of more than {self._most} bytes", sent=True)
-        return bytes(pieces)
+        found = _LENGTH.search(head)
+        length = int(found[1]) if found else None
+        if length is not None and length > most:
+            raise _too_long(most)
+        read = 0
+        answer = reply.Reader(document)
+        while piece := await reader.read(PIECE if length is None else min(PIECE, length - read)):
+            read += len(piece)
+            if read > most:
+                raise _too_long(most)
+            async with self._mill:
+                start = time.perf_counter()
+                answer.feed(piece)
+                # All large answers together have half of the time: the rest is for other calls.
+                await asyncio.sleep(time.perf_counter() - start)
+        if length is not None and read < length:
+            raise asyncio.IncompleteReadError(b"", length)
+        return answer.close()
+
+
+def _too_long(most: int) -> AwayError:
+    return AwayError(
+        f"its answer has more than {most} bytes, the limit of this gateway: `limits: answer` in "
+        "its gateway.yaml",
+        sent=True,
+    )
