@@ -41,6 +41,7 @@ _ARCHITECTURE = re.compile(
     r"(?<![a-z0-9])(x86_64|aarch64|ppc64le|ppc64|s390x|i[3-6]86)(?![a-z0-9])"
 )
 _DISTRIBUTIONS = (
+    ("oracle", r"Oracle Linux(?: Server)?|OL"),
     ("centos-stream", r"CentOS[ _-]*Stream"),
     ("almalinux", r"Alma ?Linux"),
     ("rocky", r"Rocky(?:[ _-]*Linux)?"),
@@ -49,6 +50,7 @@ _DISTRIBUTIONS = (
     ("", r"[A-Z][A-Za-z]{1,30}(?: [A-Z][A-Za-z]{1,30}){0,5}"),
 )
 _VERSION = r"[ _-]+(?:release )?(\d{1,2})(?:[._-](\d{1,2})(?![\d]))?(?!\d)"
+_NAME = r"[A-Z][A-Za-z]+(?:[ _-]+[A-Z][A-Za-z]+)*"
 _MENU_WORDS = {"Install", "Test", "Rescue", "Boot", "Welcome", "Troubleshooting"}
 _MOST_FOLDERS = 64
 
@@ -122,8 +124,8 @@ def _inspect(image: Image) -> Installer:
     configs = tuple(_boot_configs(image, layout))
     _check_bootable(image, layout, configs)
     tree = _treeinfo(image, volume)
-    texts = list(_self_descriptions(image, volume, tree, configs))
-    release, name, key, version = _recognise(image, texts)
+    _check_no_live_system(image, configs)
+    release, name, key, version = _recognise(image, tree, configs, volume)
     return Installer(
         path=image.path,
         size=image.size,
@@ -204,17 +206,24 @@ def _treeinfo(image: Image, volume: Volume) -> configparser.ConfigParser:
     return parser
 
 
-def _self_descriptions(
-    image: Image,
-    volume: Volume,
-    tree: configparser.ConfigParser,
-    configs: tuple[BootConfig, ...],
-) -> Iterator[str]:
-    """Texts such as `AlmaLinux 9.5`, the most reliable first."""
+def _check_no_live_system(image: Image, configs: tuple[BootConfig, ...]) -> None:
+    """A live image has an installer as well, which takes no kickstart (`liveinst`)."""
+    starts = [bootcfg.install_entry(config.kind, config.text) for config in configs]
+    words = {word.partition("=")[0] for entry in starts if entry for word in entry.arguments}
+    if "rd.live.image" in words or "liveimg" in words:
+        raise _refuse(image, "it is a live image, whose installer takes no kickstart")
+
+
+def _described(image: Image, volume: Volume, tree: configparser.ConfigParser) -> Iterator[str]:
+    """What the image says of itself, such as `AlmaLinux 9.5`, the most reliable first."""
     for section, key in (("release", "name"), ("general", "family")):
         name = tree.get(section, key, fallback="")
         yield f"{name} {tree.get(section, 'version', fallback='')}"
     yield "".join(_discinfo(image, volume)[1:2])
+
+
+def _guesses(volume: Volume, configs: tuple[BootConfig, ...]) -> Iterator[str]:
+    """Texts that people change: the label, and the titles of the menus."""
     yield volume.identifier
     for config in configs:
         yield from bootcfg.titles(config.kind, config.text)[:_MOST_TITLES]
@@ -226,30 +235,49 @@ def _discinfo(image: Image, volume: Volume) -> list[str]:
     return _decode(data).splitlines()
 
 
-def _recognise(image: Image, texts: list[str]) -> tuple[str, str, str, str]:
-    """Release key, distribution as found, its key, version."""
-    strange = ""
-    for key, pattern in _DISTRIBUTIONS:
-        for text in texts:
-            found = re.search(rf"(?<![A-Za-z])({pattern}){_VERSION}", text[:_LONGEST_NAME])
-            if not found:
-                continue
-            name = re.sub(r"[_-]+", " ", found[1])
-            version = ".".join(filter(None, found.group(2, 3)))
-            release = f"el{int(found[2])}"
-            if release in RELEASES and (key or not _is_menu_word(name)):
-                return release, name, key, version
-            strange = strange or f"{name} {version}"
-    which = f"it is {strange}" if strange else "nothing on it says which release it is"
+def _recognise(
+    image: Image,
+    tree: configparser.ConfigParser,
+    configs: tuple[BootConfig, ...],
+    volume: Volume,
+) -> tuple[str, str, str, str]:
+    """Release key, distribution as found, its key, version.
+
+    What `.treeinfo` and `.discinfo` say counts, whatever it is: the packages are that
+    distribution's. Of labels and titles those count that name a distribution of the catalogue.
+    """
+    told = [one for text in _described(image, volume, tree) if (one := _named(text))]
+    guessed = [one for text in _guesses(volume, configs) if (one := _named(text))]
+    guessed.sort(key=lambda one: not one[2])
+    found = told[:1] or guessed
+    for release, name, key, version in found:
+        if release in RELEASES:
+            return release, name, key, version
+    which = f"it is {found[0][1]} {found[0][3]}" if found else ""
     raise B2ctError(
-        f"{image.path}: {which}",
+        f"{image.path}: {which or 'nothing on it says which release it is'}",
         hint=f"the catalogue knows {', '.join(RELEASES)}",
     )
 
 
+def _named(text: str) -> tuple[str, str, str, str] | None:
+    """What a text names: release, distribution, its key (empty: none of the catalogue), version."""
+    found = re.search(rf"(?<![A-Za-z])({_NAME}){_VERSION}", text[:_LONGEST_NAME])
+    if not found:
+        return None
+    name = found[1]
+    while _is_menu_word(name) and re.search("[ _-]", name):
+        name = re.split(r"[ _-]+", name, maxsplit=1)[1]
+    if _is_menu_word(name):
+        return None
+    key = next((key for key, pattern in _DISTRIBUTIONS if re.fullmatch(pattern, name)), "")
+    version = ".".join(filter(None, found.group(2, 3)))
+    return f"el{int(found[2])}", re.sub(r"[_-]+", " ", name), key, version
+
+
 def _is_menu_word(name: str) -> bool:
     """A menu title's verb is no distribution."""
-    return name.split(maxsplit=1)[0] in _MENU_WORDS
+    return re.split("[ _-]", name, maxsplit=1)[0] in _MENU_WORDS
 
 
 def _architecture(image: Image, volume: Volume, tree: configparser.ConfigParser) -> str:

@@ -12,10 +12,12 @@ from b2ct.core.errors import B2ctError
 from b2ct.kickstart.render import InstallSource, Kickstart, network_source, render
 from b2ct.media.installer import Installer
 from b2ct.media.remaster import Entry
+from b2ct.media.repodata import lacking
 from b2ct.site import catalogue
 from b2ct.site.catalogue import Distribution, Role
 from b2ct.site.model import Site
 
+_MOST_TOLD = 6
 FOLDER = "ks"
 """Where the kickstarts are in the tree of a medium."""
 
@@ -52,23 +54,61 @@ def prepare(
     recognises itself. Raises B2ctError where site and installer contradict each other.
     """
     fitted, assumed = fit(site, installer)
-    source = install_source(fitted, installer)
     once = list(dict.fromkeys(roles))
     every: list[tuple[list[Role], str | None]] = [([role], None) for role in once]
     if len(once) > 1:
         every.insert(0, (once, None))
     every += [([], name) for name in dict.fromkeys(nodes)]
-    kickstarts = tuple(
-        render(fitted, roles=wanted, node=name, source=source, secrets=secrets)
-        for wanted, name in every
-    )
-    if not kickstarts:
+    if not every:
         raise B2ctError("a medium needs a role or a node", hint="name one with --role or --node")
+
+    def rendered(source: InstallSource) -> tuple[Kickstart, ...]:
+        return tuple(
+            render(fitted, roles=wanted, node=name, source=source, secrets=secrets)
+            for wanted, name in every
+        )
+
+    source = install_source(fitted, installer)
+    kickstarts = rendered(source)
+    if source.kind == "medium" and (missing := lacking(installer, _packages(kickstarts))):
+        source, why = _by_network(fitted, installer, missing)
+        kickstarts, assumed = rendered(source), (*assumed, why)
     title = fitted.site.name
     entries = tuple(
         Entry(f"Install {title}: {ks.title}", f"/{FOLDER}/{ks.name}") for ks in kickstarts
     )
     return Medium(fitted, source, kickstarts, entries, assumed)
+
+
+def _packages(kickstarts: Sequence[Kickstart]) -> list[str]:
+    """What the kickstarts ask for: packages, and groups with their `@`."""
+    found: dict[str, None] = {}
+    for kickstart in kickstarts:
+        inside = False
+        for line in kickstart.text.splitlines():
+            word = line.partition("#")[0].strip()
+            inside = (inside or word.startswith("%packages")) and word != "%end"
+            if inside and word and not word.startswith(("%", "-")):
+                found[word] = None
+    return list(found)
+
+
+def _by_network(
+    site: Site, installer: Installer, missing: Sequence[str]
+) -> tuple[InstallSource, str]:
+    """The network instead of an image that lacks packages, and why.
+
+    Raises B2ctError where site.yaml insists on the medium.
+    """
+    told = ", ".join(missing[:_MOST_TOLD])
+    more = f" and {len(missing) - _MOST_TOLD} more" if len(missing) > _MOST_TOLD else ""
+    what = f"{installer.path.name} has no {told}{more}"
+    if site.installer.source == "medium":
+        raise B2ctError(
+            f"{what}, but site.yaml says `source: medium`",
+            hint="give the DVD image with --source, or say `source: network`",
+        )
+    return network_source(site, installer.release), f"packages from the network: {what}"
 
 
 def fit(site: Site, installer: Installer) -> tuple[Site, tuple[str, ...]]:
@@ -85,6 +125,13 @@ def fit(site: Site, installer: Installer) -> tuple[Site, tuple[str, ...]]:
             hint="give the image of that release with --source, or correct `release: version`",
         )
     found = Distribution(installer.distribution_key) if installer.distribution_key else None
+    if found is None and not chosen.mirror:
+        known = ", ".join(row.value for row in Distribution)
+        raise B2ctError(
+            f"{installer.path.name} is {installer.distribution} {installer.version}, whose "
+            f"packages B2CT does not know: expected one of {known}",
+            hint="name its package tree with `release: {mirror: URL}` in site.yaml",
+        )
     if chosen.distribution is None and found:
         assumed.append(f"distribution {found.value}, as the image says")
     elif chosen.distribution and found and chosen.distribution != found:

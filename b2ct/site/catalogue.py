@@ -31,6 +31,7 @@ class Distribution(StrEnum):
     ALMALINUX = "almalinux"
     ROCKY = "rocky"
     RHEL = "rhel"
+    ORACLE = "oracle"
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,10 @@ class Release:
         return EPEL_FINGERPRINTS[self.key]
 
 
-_AR = (Distribution.ALMALINUX, Distribution.ROCKY, Distribution.STREAM, Distribution.RHEL)
+_AR = (
+    Distribution.ALMALINUX, Distribution.ROCKY, Distribution.STREAM, Distribution.RHEL,
+    Distribution.ORACLE,
+)  # fmt: skip
 
 RELEASES: Mapping[str, Release] = MappingProxyType(
     {
@@ -154,7 +158,7 @@ RELEASES: Mapping[str, Release] = MappingProxyType(
                 "ed25519", ("6.10", "5.12"),
                 (
                     Distribution.ALMALINUX, Distribution.ROCKY, Distribution.CENTOS,
-                    Distribution.RHEL,
+                    Distribution.RHEL, Distribution.ORACLE,
                 ),
                 unknown_ssh_keys=("sk-",),
                 epel="https://dl.fedoraproject.org/pub/epel/8/Everything/x86_64/",
@@ -208,6 +212,10 @@ class Media:
     """Of the signing key; empty: not known, and then said to be unpinned."""
     volume_ids: tuple[str, ...]
     """Prefixes by which an image of it is recognised."""
+    extra_repository: str = ""
+    """What it calls the repository that EPEL needs, where not as the release's others do."""
+    os_id: str = ""
+    """`ID` of its /etc/os-release; empty: the key of the distribution."""
 
     @property
     def frozen(self) -> bool:
@@ -241,6 +249,20 @@ def _rocky(major: int, fingerprint: str) -> Media:
     )  # fmt: skip
 
 
+def _oracle(major: int, update: int) -> Media:
+    """Oracle Linux: its images have no name that stays the same; its keys are not known here."""
+    base = f"https://yum.oracle.com/repo/OracleLinux/OL{major}"
+    name = f"OracleLinux-R{major}-U{update}"
+    return Media(
+        Distribution.ORACLE, f"el{major}", f"Oracle Linux {major}",
+        f"https://yum.oracle.com/ISOS/OracleLinux/OL{major}/u{update}/x86_64/{name}-x86_64-boot.iso",
+        f"https://linux.oracle.com/security/gpg/checksum/{name}-Server-x86_64.checksum", "clear",
+        f"{base}/baseos/latest/x86_64/", (("AppStream", f"{base}/appstream/x86_64/"),),
+        f"https://yum.oracle.com/RPM-GPG-KEY-oracle-ol{major}", ("RPM-GPG-KEY-oracle",), "",
+        (f"OL-{major}",), extra_repository=f"ol{major}_codeready_builder", os_id="ol",
+    )  # fmt: skip
+
+
 def _stream(major: int) -> Media:
     base = f"https://mirror.stream.centos.org/{major}-stream"
     iso = f"{base}/BaseOS/x86_64/iso/CentOS-Stream-{major}-latest-x86_64-boot.iso"
@@ -251,7 +273,7 @@ def _stream(major: int) -> Media:
         f"https://www.centos.org/keys/{key}", (key,),
         # The facts name this key for Stream 8 and 9 only; Stream 10's is not known here.
         "99DB70FAE1D7CE227FB6488205B555B38483C65D" if major == 9 else "",
-        (f"CentOS-Stream-{major}",),
+        (f"CentOS-Stream-{major}",), os_id="centos",
     )  # fmt: skip
 
 
@@ -308,6 +330,9 @@ MEDIA: Mapping[tuple[Distribution, str], Media] = MappingProxyType(
             _rocky(10, "FC226859C0860BF0DDB95B085B106C736FEDFC85"),
             _stream(9),
             _stream(10),
+            _oracle(8, 10),
+            _oracle(9, 5),
+            _oracle(10, 0),
             *(_rhel(major) for major in (6, 7, 8, 9, 10)),
         )
     }

@@ -22,6 +22,7 @@ from b2ct.site.model import Site
 NAMES = ("emacs-nox", "htop", "mariadb-server", "python3-libs", "qemu-kvm-core")
 COMPS = """<?xml version="1.0" encoding="UTF-8"?>
 <comps>
+  <group><id>core</id><name>Core</name></group>
   <group><id>development</id><name>Development Tools</name>
     <name xml:lang="it">Strumenti</name>
     <packagelist><packagereq>gcc</packagereq></packagelist></group>

@@ -131,7 +131,6 @@ def write_tree(layout: str, tree: Path, extra: dict[str, bytes], payload: int) -
         "images/pxeboot/initrd.img": noise.randbytes(90_001),
         shape.stage2: noise.randbytes(payload),
         ".discinfo": f"1431.5\n{shape.described}\nx86_64\n".encode(),
-        **extra,
     }
     if shape.bios == "isolinux":
         files["isolinux/isolinux.cfg"] = isolinux_menu(shape).encode()
@@ -146,7 +145,7 @@ def write_tree(layout: str, tree: Path, extra: dict[str, bytes], payload: int) -
             "EFI/BOOT/grub.cfg": grub_menu(shape).encode(),
             "EFI/BOOT/BOOT.conf": grub_menu(shape).encode(),
         }
-    for path, data in files.items():
+    for path, data in {**files, **extra}.items():
         target = tree / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)

@@ -69,7 +69,13 @@ def test_el10_has_its_esp_outside_the_tree() -> None:
             "[general]\nfamily = Red Hat Enterprise Linux\nversion = 9.4\n",
             ("el9", "rhel", "9.4"),
         ),
-        ("[general]\nfamily = Oracle Linux\nversion = 9.4\n", ("el9", "almalinux", "9.5")),
+        ("[release]\nname = Oracle Linux\nversion = 9.4\n", ("el9", "oracle", "9.4")),
+        ("[general]\nfamily = Oracle Linux Server\nversion = 8.10\n", ("el8", "oracle", "8.10")),
+        # Whatever menus, label and `.discinfo` say: the packages are of whom `.treeinfo` names.
+        ("[general]\nfamily = Scientific Linux\nversion = 7.9\n", ("el7", "", "7.9")),
+        ("[release]\nname = AlmaLinux Kitten\nversion = 10\n", ("el10", "", "10")),
+        ("[release]\nname = Not Rocky Linux\nversion = 9.4\n", ("el9", "", "9.4")),
+        ("[general]\nname = CentOS-7\nfamily = CentOS\nversion = 7\n", ("el7", "centos", "7")),
         ("not an ini file", ("el9", "almalinux", "9.5")),
     ],
 )
@@ -103,6 +109,35 @@ def test_volume_ids_say_which_release(
     iso.write_bytes(data.replace(b"CentOS_6.10_Final", volume_id.ljust(17)))
     found = inspect(iso)
     assert (found.release, found.distribution_key, found.version) == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("Oracle Linux 9.4", ("el9", "oracle", "9.4")),
+        ("Rocky Linux release 9.4 (Blue Onyx)", ("el9", "rocky", "9.4")),
+        ("EuroLinux 9.4", ("el9", "", "9.4")),
+        ("9.4", ("el6", "centos", "6.10")),  # names nobody: then the label does
+    ],
+)
+def test_discinfo_outranks_label_and_menus(
+    tmp_path: Path, said: str, expected: tuple[str, str, str]
+) -> None:
+    extra = {".discinfo": f"1431.5\n{said}\nx86_64\n".encode()}
+    found = inspect(isos.build("el6", tmp_path, extra=extra, payload=4096))
+    assert (found.release, found.distribution_key, found.version) == expected
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["root=live:CDLABEL=AlmaLinux-9-5-x86_64 rd.live.image quiet", "root=live:/dev/x liveimg ro"],
+)
+def test_a_live_image_is_refused_by_what_it_is(tmp_path: Path, arguments: str) -> None:
+    menu = isos.isolinux_menu(isos.SHAPES["el6"])
+    menu = menu.replace("initrd.img quiet", f"initrd.img {arguments}")
+    extra = {"isolinux/isolinux.cfg": menu.encode(), "LiveOS/squashfs.img": b"live"}
+    iso = isos.build("el6", tmp_path, extra=extra, payload=4096)
+    assert "it is a live image, whose installer takes no kickstart" in _refusal(iso)
 
 
 def test_a_dvd_has_repositories(tmp_path: Path) -> None:

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from b2ct.core.errors import B2ctError
-from b2ct.media.installer import Installer
-from b2ct.media.medium import fit, install_source, prepare
+from b2ct.media.installer import Installer, inspect
+from b2ct.media.medium import _packages, fit, install_source, prepare
 from b2ct.site.catalogue import Distribution, Role
 from b2ct.site.model import Site
+from tests.kickstart.test_packages import repository
+from tests.media import isos
 
 NETINSTALL = Installer(
     path=Path("boot.iso"),
@@ -102,3 +104,59 @@ def test_several_roles_get_an_entry_that_serves_them_all_first() -> None:
 def test_nothing_asked_for() -> None:
     with pytest.raises(B2ctError, match="a role or a node"):
         prepare(site(), NETINSTALL, roles=[])
+
+
+UNKNOWN = replace(NETINSTALL, distribution="Scientific Linux", distribution_key="", version="9.4")
+
+
+@pytest.mark.parametrize("said", [{}, {"distribution": "almalinux"}])
+def test_an_unknown_rebuild_never_gets_another_one_s_packages(said: dict[str, Any]) -> None:
+    with pytest.raises(B2ctError, match=r"Scientific Linux 9\.4, whose packages") as refused:
+        prepare(site(release=said), UNKNOWN, roles=[Role.HYPERVISOR])
+    assert "release: {mirror: URL}" in refused.value.hint
+
+
+def test_an_unknown_rebuild_with_a_mirror_of_its_own_is_installed_from_there() -> None:
+    release = {"mirror": "https://mirror.example.org/sl9/"}
+    made = prepare(site(release=release), UNKNOWN, roles=[Role.HYPERVISOR])
+    assert "https://mirror.example.org/sl9/" in made.kickstarts[0].text
+    assert "almalinux.org" not in made.kickstarts[0].text
+
+
+def test_oracle_linux_has_its_own_packages() -> None:
+    image = replace(NETINSTALL, distribution="Oracle Linux", distribution_key="oracle")
+    text = prepare(site(), image, roles=[Role.HYPERVISOR]).kickstarts[0].text
+    assert "https://yum.oracle.com/repo/OracleLinux/OL9/baseos/latest/x86_64/" in text
+    assert "ol9_codeready_builder" in text
+    assert "almalinux.org" not in text
+
+
+def minimal(folder: Path, names: list[str]) -> Installer:
+    """An image with a repository of these packages, and nothing else."""
+    repository(folder / "repo", tuple(names))
+    extra = {
+        f"Minimal/repodata/{file.name}": file.read_bytes()
+        for file in (folder / "repo/repodata").iterdir()
+    }
+    return inspect(isos.build("el9", folder, extra=extra, payload=4096))
+
+
+def test_a_minimal_image_is_a_source_only_if_it_has_all_that_is_asked_for(tmp_path: Path) -> None:
+    chosen = site()
+    asked = _packages(prepare(chosen, NETINSTALL, roles=[Role.HYPERVISOR]).kickstarts)
+    assert {"@core", "libvirt"} <= set(asked)
+    names = [name for name in asked if not name.startswith("@")]
+    for folder, has, kind in (
+        ("whole", names, "medium"),
+        ("less", [name for name in names if name != "libvirt"], "network"),
+    ):
+        (tmp_path / folder).mkdir()
+        image = minimal(tmp_path / folder, has)
+        made = prepare(chosen, image, roles=[Role.HYPERVISOR])
+        assert made.source.kind == kind
+        told = "packages from the network: el9.iso has no libvirt"
+        assert (told in made.assumed) == (kind == "network")
+        assert ("repo.almalinux.org" in made.kickstarts[0].text) == (kind == "network")
+    insisted = site(installer={"source": "medium"})
+    with pytest.raises(B2ctError, match=r"has no libvirt, but site\.yaml says `source: medium`"):
+        prepare(insisted, image, roles=[Role.HYPERVISOR])

@@ -313,8 +313,8 @@ CASES: list[tuple[str, str, str]] = [
     # software
     (
         "release: {version: el10, distribution: centos}",
-        '"centos": there is no centos el10: expected almalinux, rocky, centos-stream or rhel'
-        " (hint: centos exists as el6, el7 or el8)",
+        '"centos": there is no centos el10: expected almalinux, rocky, centos-stream, rhel or '
+        "oracle (hint: centos exists as el6, el7 or el8)",
         "release: {version: el10, distribution: rhel}",
     ),
     (

@@ -60,7 +60,7 @@ BAD = [
         "release: {version: centos7}",
         "a release that the catalogue knows: el6, el7, el8, el9 or el10",
     ),
-    ("release: {distribution: rock}", "almalinux, rocky or rhel (hint: did you mean rocky?)"),
+    ("release: {distribution: rock}", "rocky, rhel or oracle (hint: did you mean rocky?)"),
     ("release: {mirror: mirror.org/x}", "expected a URL such as https://mirror.example.org/el9/"),
     ("release: {mirror: 'https:///x'}", "its host is missing or wrong"),
     ("release: {iso_sha256: abc}", "expected a SHA-256: 64 hexadecimal digits"),

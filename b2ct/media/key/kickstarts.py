@@ -76,22 +76,23 @@ def _meaning(index: int, general: int, *, several: bool) -> str:
 
 
 def _packages_by_network(site: Site, installer: Installer) -> tuple[Site, tuple[str, ...]]:
-    """The site for a release whose first stage takes no packages from a folder of a disk.
+    """The site for a release whose keys carry no packages.
 
-    EL6's loader knows a CD, the network, or ISO images on a disk (its loader/hdinstall.c).
+    Anaconda's rhel6 branch takes them from a folder of a disk too (`harddrive --dir`, where stage 2
+    has to lie below the same folder); whether those of 6.7 and 6.10 do has not been tried.
     """
     if not (installer.has_packages and RELEASES[installer.release].first_stage_reads_text):
         return site, ()
     if site.installer.source == "medium":
         raise B2ctError(
-            f"the installer of {installer.release} takes packages from a CD or the network, not "
-            "from a key, and site.yaml says `source: medium`",
+            f"a key for {installer.release} carries no packages, and site.yaml says "
+            "`source: medium`",
             hint="burn the ISO that `b2ct iso` makes, or say `source: network`",
         )
     if site.installer.source == "network":
         return site, ()
     choice = site.installer.model_copy(update={"source": "network"})
-    why = f"packages from the network: the installer of {installer.release} takes none from a key"
+    why = f"packages from the network: a key for {installer.release} carries none"
     return site.model_copy(update={"installer": choice}), (why,)
 
 

@@ -76,8 +76,8 @@ def test_release_is_as_asked(host: Host, site: Site) -> None:
     if said.practice:
         not_applicable("a practice node has the release of the machine that it runs on")
     wanted = expect.release_of(site)
-    ids = {"centos-stream": "centos"}
-    family = ids.get(site.distribution.value, site.distribution.value)
+    media = catalogue.media(site.distribution, site.release.version)
+    family = media.os_id or site.distribution.value
     found = f"{said.os.get('ID', '?')} {said.os.get('VERSION_ID', '?').partition('.')[0]}"
     assert found == f"{family} {wanted.major}", (
         f"it runs {said.os.get('PRETTY_NAME', found)}, site.yaml says {family} {wanted.major}"
