@@ -12,6 +12,7 @@ import fnmatch
 import gzip
 import lzma
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -229,7 +230,7 @@ def _unpacked(path: Path) -> Iterator[bytes]:
                 if total > LIMIT:
                     raise B2ctError(f"{path.name} unpacks to more than {LIMIT >> 30} GiB")
                 yield piece
-        except (EOFError, OSError, lzma.LZMAError, ValueError) as err:
+        except (EOFError, OSError, lzma.LZMAError, ValueError, zlib.error) as err:
             raise B2ctError(f"{path.name} is damaged: {err}") from err
         except Exception as err:
             # zstandard is imported lazily, and its error derives from Exception alone.
