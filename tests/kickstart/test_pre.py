@@ -199,7 +199,8 @@ def test_a_medium_that_dracut_let_go_of_is_looked_for(tmp_path: Path) -> None:
 
 
 def on_networks(root: Path, release: str, *interfaces: dict[str, Any], **network: Any) -> Machine:
-    networks = {**NETWORKS, "vms": {**NETWORKS["vms"], **network}}
+    service = {**NETWORKS["service"], **network.pop("service", {})}
+    networks = {"service": service, "vms": {**NETWORKS["vms"], **network}}
     node = {"name": "hv01", "role": "hypervisor", "disk": {"serial": "DISK-1"}}
     nodes = [CONTROL, {**node, "interfaces": list(interfaces)}]
     site = sites.full(release, networks=networks, nodes=nodes)
@@ -232,9 +233,61 @@ def test_a_bridge_on_a_card_is_said_in_the_kickstart(tmp_path: Path, release: st
 def test_dhcp_first_keeps_the_default_route(tmp_path: Path) -> None:
     made = on_networks(tmp_path, "el9", {**SERVICE, "address": "dhcp"}, VMS)
     first, second, _ = made.written("network.ks").splitlines()
-    assert first.startswith("network --device=eno1 --bootproto=dhcp --onboot=on --activate")
+    assert first.startswith(
+        "network --device=eno1 --bootproto=dhcp --nameserver=10.0.0.1,10.0.0.2,9.9.9.9 --onboot=on"
+    )
     assert "--gateway" not in second
     assert "--nodefroute" in second
+
+
+NO_ROUTE: dict[str, Any] = {"gateway": None, "dns": []}
+
+
+def test_the_default_route_is_where_site_yaml_names_the_gateway(tmp_path: Path) -> None:
+    """DHCP on a network without a router comes first; its name servers are the other one's."""
+    made = on_networks(tmp_path, "el9", {**SERVICE, "address": "dhcp"}, VMS, service=NO_ROUTE)
+    first, second, _ = made.written("network.ks").splitlines()
+    assert first.endswith(
+        "--bootproto=dhcp --nodefroute --nameserver=9.9.9.9 --onboot=on --activate"
+        " --hostname=hv01.b2ct.example.org"
+    )
+    assert second.endswith("--gateway=10.9.0.1 --onboot=on --activate")
+    assert made.asked() == []
+
+
+@pytest.mark.parametrize("release", ["el6", "el8", "el10"])
+def test_name_servers_reach_a_machine_whose_first_address_is_by_dhcp(
+    release: str, tmp_path: Path
+) -> None:
+    made = on_networks(
+        tmp_path, release, {**SERVICE, "address": "dhcp"}, VMS, service=NO_ROUTE, vlan=20
+    )
+    target = made.root / "tmp/b2ct/target/etc"
+    files = {file.name: file.read_text() for file in target.rglob("*eno1*")}
+    (text,) = files.values()
+    assert "DNS1=9.9.9.9\n" in text or "dns=9.9.9.9;\n" in text
+    assert "DEFROUTE=no\n" in text or "never-default=true\n" in text
+    # The installation itself needs the gateway.
+    (line,) = made.written("network.ks").splitlines()
+    assert "--ip=10.9.0.11" in line
+    assert "--gateway=10.9.0.1 --nameserver=9.9.9.9" in line
+    assert line.endswith("--activate --hostname=hv01.b2ct.example.org")
+
+
+def test_what_dhcp_of_another_network_gives_is_not_asked_for(tmp_path: Path) -> None:
+    dhcp = {**VMS, "address": "dhcp"}
+    made = on_networks(tmp_path, "el9", SERVICE, dhcp, service=NO_ROUTE, **NO_ROUTE)
+    assert made.asked() == []
+    first, second, _ = made.written("network.ks").splitlines()
+    assert "--nodefroute" in first
+    assert "--bootproto=dhcp --onboot=on --activate" in second
+
+
+def test_a_network_without_an_address_gives_no_route(tmp_path: Path) -> None:
+    bare = {**VMS, "address": "none"}
+    made = on_networks(tmp_path, "el9", {**SERVICE, "address": "dhcp"}, bare, service=NO_ROUTE)
+    first = made.written("network.ks").splitlines()[0]
+    assert "--bootproto=dhcp --nameserver=9.9.9.9" in first
 
 
 def test_a_second_dhcp_makes_no_default_route(tmp_path: Path) -> None:
