@@ -30,6 +30,9 @@ UNPACKED = LARGEST
 MOST_NODES = 5000
 DEEPEST = 50
 """Of a cloud-config: what has more keys and values, or more levels, is none."""
+LONGEST_FIELD = 998
+"""Bytes of a field that begins with `Content-`: what RFC 5322 (2.1.1) gives a line."""
+MOST_PARTS = 64
 _CONFIG = "text/cloud-config"
 _BY_CONTENT = "text/plain"
 """cloud-init then looks at the first line."""
@@ -90,9 +93,29 @@ def _parts(data: bytes, name: str) -> Iterator[Message]:
     if b"mime-version:" not in data[:4096].lower():
         yield _part(_BY_CONTENT, name, data.decode(errors="surrogateescape"))
         return
+    _need_plain(data)
     for part in message_from_bytes(data).walk():
         if part.get_content_maintype() != "multipart":
             yield part
+
+
+def _need_plain(data: bytes) -> None:
+    """Raises B2ctError for a message that is made to cost its reader time.
+
+    Python's email package takes quadratic time for the parameters of a field, and is as deep in
+    calls as the message is in parts.
+    """
+    field = parts = 0
+    for line in data.lower().splitlines():
+        folded = field and line[:1] in (b" ", b"\t")
+        field = field + len(line) if folded else len(line) if line.startswith(b"content-") else 0
+        parts += line.startswith(b"content-type:")
+        if field > LONGEST_FIELD or parts > MOST_PARTS:
+            raise B2ctError(
+                f"the user data is a message of more than {MOST_PARTS} parts, or with a field of "
+                f"over {LONGEST_FIELD} bytes",
+                hint="let one part fetch or do the rest",
+            )
 
 
 def _text(part: Message) -> str:

@@ -143,6 +143,37 @@ def test_what_cannot_be_read_is_refused(text: str) -> None:
         userdata.decode({"USERDATA": text, "USERDATA_ENCODING": "base64"})
 
 
+HEAD = "MIME-Version: 1.0\nContent-Type: multipart/mixed; "
+COSTLY = {
+    "parameters": f'{HEAD}a="{";" * 60_000}\n\nx',
+    "folded": HEAD + "".join(f"\n a*{n}*=x;" for n in range(4000)) + "\n\nx",
+    "nested": HEAD + "".join(
+        f"boundary=b{n}\n\n--b{n}\nContent-Type: multipart/mixed; " for n in range(1000)
+    ),
+    "many": "#cloud-config\nl: [" + "a," * 20_000 + "]",
+    "deep": "#cloud-config\nl: " + "[" * 20_000,
+    "merged": "#cloud-config\na0: &a0 {b: c}\n" + "".join(
+        f"a{n + 1}: &a{n + 1} {{<<: [*a{n}, *a{n}]}}\n" for n in range(40)
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", COSTLY)
+def test_what_is_made_to_cost_its_reader_is_refused(kind: str) -> None:
+    with pytest.raises(B2ctError, match="more than"):
+        userdata.merged(SITE.encode(), COSTLY[kind])
+
+
+def test_aliases_alone_and_many_parts_are_taken() -> None:
+    parts = "".join(
+        f"--b\nContent-Type: text/x-shellscript\n\n#!/bin/sh\n# {n}\n" for n in range(50)
+    )
+    message = f"{HEAD}boundary=b\n\n{parts}--b--\n"
+    assert userdata.merged(SITE.encode(), message).count("#!/bin/sh") == 50
+    aliases = "#cloud-config\na: &a [1, 2]\nb: *a\n"
+    assert userdata.merged(SITE.encode(), aliases)
+
+
 def test_it_is_packed_only_where_there_is_no_room() -> None:
     text = "a" * 3000
     plain, packed = userdata.encode(text, room=4000), userdata.encode(text, room=3999)
