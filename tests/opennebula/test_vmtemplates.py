@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from b2ct.context import for_worker, opennebula
+from b2ct.context.attributes import opennebula
+from b2ct.context.worker import for_worker
 from b2ct.core.errors import B2ctError
 from b2ct.opennebula import labels, text, vmtemplates
 from b2ct.opennebula.objects.network import VirtualNetwork

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from b2ct import context
 from b2ct.context import cdrom
 from b2ct.context.attributes import expanded
 from b2ct.context.model import OwnText, VmContext
+from b2ct.context.userdata import user_data
 from b2ct.image.trial.scenario import Source
 from b2ct.image.trial.vm import ADDRESS, DNS, GATEWAY, MAC, MASK
 from b2ct.site.model import Site, Squid
@@ -64,7 +64,7 @@ def write_cd(told: Told, source: Source, path: Path) -> None:
     if source is Source.OPENNEBULA:
         cdrom.write_context(as_oned(told.context), path)
     else:
-        cdrom.write_seed(told.hostname, context.user_data(told.context), path)
+        cdrom.write_seed(told.hostname, user_data(told.context), path)
 
 
 def as_oned(vm: VmContext) -> dict[str, str]:
