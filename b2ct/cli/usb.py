@@ -23,7 +23,7 @@ def usb() -> None:
     Examples:
       b2ct usb image --role hypervisor -o key.img a key that boots everywhere
       b2ct usb list                               the sticks, and why a disk is not offered
-      sudo b2ct usb write site.iso /dev/sdb       write, read back, compare
-      sudo b2ct usb verify site.iso /dev/sdb      compare again, later
-      sudo b2ct usb restore /dev/sdb              make an ordinary stick of it again
+      sudo $(which b2ct) usb write site.iso /dev/sdb       write, read back, compare
+      sudo $(which b2ct) usb verify site.iso /dev/sdb      compare again, later
+      sudo $(which b2ct) usb restore /dev/sdb              make an ordinary stick of it again
     """

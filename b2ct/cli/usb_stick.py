@@ -90,8 +90,8 @@ def write(
 
     \b
     Examples:
-      sudo b2ct usb write site.iso /dev/sdb
-      sudo b2ct usb write key.img /dev/disk/by-id/usb-Example_4C53-0:0 --yes --serial 4C53
+      sudo $(which b2ct) usb write site.iso /dev/sdb
+      sudo $(which b2ct) usb write key.img /dev/disk/by-id/usb-Example_4C53-0:0 --yes --serial 4C53
       b2ct usb write key.img stick.img --practice-file
     """
     with open_image(image) as source:
@@ -125,8 +125,8 @@ def verify(image: Path, device: str, as_json: bool) -> None:
 
     \b
     Examples:
-      sudo b2ct usb verify site.iso /dev/sdb
-      sudo b2ct usb verify key.img /dev/sdb --json
+      sudo $(which b2ct) usb verify site.iso /dev/sdb
+      sudo $(which b2ct) usb verify key.img /dev/sdb --json
     """
     with open_image(image) as source, readable(device) as door:
         if door.file() == source.identity:
@@ -179,8 +179,8 @@ def restore(
 
     \b
     Examples:
-      sudo b2ct usb restore /dev/sdb
-      sudo b2ct usb restore /dev/sdb --format exfat --label BACKUP
+      sudo $(which b2ct) usb restore /dev/sdb
+      sudo $(which b2ct) usb restore /dev/sdb --format exfat --label BACKUP
     """
     target, machine = examine(device, Wish(force_fixed, practice_file))
     plan = shape(target.size, target.sector, Format(wanted) if wanted else None, label)

@@ -297,7 +297,7 @@ def _list(checks: Sequence[Check], *, as_json: bool) -> None:
             click.echo(f"{group}:")
         mark = "" if row["severity"] == "error" else " (warning)"
         click.echo(f"  {row['name']:{wide}}  {row['proves']}{mark}")
-    note(f"{len(rows)} checks")
+    note(f"{len(rows) - 1} checks, and whether each node answers")
 
 
 def _row(check: Check) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def test_the_account_for_people(tmp_path: Path, practice_iso: PracticeIso) -> No
     assert "boots     BIOS\n" in done.stdout
     assert "Install uni: single node  (default)" in done.stdout
     assert "Install uni: one (single)" in done.stdout
-    assert "sudo b2ct usb write uni-key-el6.img" in done.stdout
+    assert "b2ct usb write uni-key-el6.img" in done.stdout
 
 
 def test_dry_run_writes_nothing(tmp_path: Path, practice_iso: PracticeIso) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from b2ct.core import files
 from b2ct.core.console import byte_progress
 from b2ct.core.errors import B2ctError
+from b2ct.core.program import as_root
 from b2ct.firmware.grub import Grub
 from b2ct.media.installer import Installer, inspect
 from b2ct.media.key import image, loaders
@@ -91,7 +92,7 @@ class KeyMade:
             lines.append(f"  sha256    {self.written.sha256}")
         if self.written:
             lines.append(f"next: b2ct boot {self.output} --all     proves that it boots")
-            lines.append(f"      sudo b2ct usb write {self.output} /dev/sdX")
+            lines.append(f"      {as_root()} usb write {self.output} /dev/sdX")
         return "\n".join(lines)
 
 
