@@ -24,7 +24,7 @@ from xml.parsers import expat
 from b2ct.core import fetch, files
 from b2ct.core.errors import B2ctError
 from b2ct.kickstart.render import InstallSource, network_source
-from b2ct.site import catalogue
+from b2ct.site import catalogue, mirrors
 from b2ct.site.catalogue import Role
 from b2ct.site.model import Site
 
@@ -83,6 +83,7 @@ def repositories(site: Site, source: InstallSource | None = None) -> tuple[str, 
     one = catalogue.opennebula(site.opennebula_version)
     source = source or network_source(site, row.key)
     found = [source.url, *(url for _, url in source.repositories)]
+    found += [one.url for one in mirrors.further(site, row.key)] if site.release.mirror else []
     if not site.release.mirror:
         # What the installed system enables, and the installer does not need.
         found += [source.url.replace("/BaseOS/", "/CRB/")] if row.extra_repository == "crb" else []

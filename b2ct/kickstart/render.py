@@ -10,7 +10,7 @@ from b2ct.context import wpad
 from b2ct.core import quoting
 from b2ct.core.errors import B2ctError
 from b2ct.kickstart import compose
-from b2ct.site import catalogue
+from b2ct.site import catalogue, mirrors
 from b2ct.site.catalogue import Role
 from b2ct.site.model import Node, Site
 from b2ct.site.placeholders import PLACEHOLDERS, PREFIXES
@@ -75,8 +75,14 @@ def network_source(site: Site, release: str) -> InstallSource:
             f"{row.title} has no public install tree",
             hint="say `release: {mirror: URL}` in site.yaml, or use a DVD image as --source",
         )
-    own = tuple(site.release.repositories.items())
-    return InstallSource("network", url, own or (() if site.release.mirror else row.repositories))
+    if not site.release.mirror:
+        return InstallSource(
+            "network", url, tuple(site.release.repositories.items()) or row.repositories
+        )
+    # A repository that the mirror may not have would end the installation.
+    sure = tuple((one.name, one.url) for one in mirrors.further(site, release) if one.required)
+    epel = tuple((n, u) for n, u in site.release.repositories.items() if n.lower() == "epel")
+    return InstallSource("network", url, (*sure, *epel))
 
 
 def render(
@@ -134,6 +140,7 @@ def template_values(
         "node": only,
         "control": next(iter(site.with_role(Role.CONTROL, Role.SINGLE)), None),
         "wpad": wpad.of(site),
+        "further": mirrors.further(site, key),
         "hypervisors": site.with_role(Role.HYPERVISOR, Role.SINGLE),
         "placeholders": {"texts": PLACEHOLDERS, "prefixes": PREFIXES},
         "Role": Role,

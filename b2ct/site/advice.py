@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from b2ct.site import catalogue
+from b2ct.site import catalogue, mirrors
 from b2ct.site.catalogue import Role
 from b2ct.site.model import Secret, Site
 
@@ -52,6 +52,11 @@ def _release(site: Site) -> Iterator[str]:
         )
     if site.release.iso and not (site.release.iso_sha256 or site.release.signing_key):
         yield "release.iso cannot be verified: add `release.iso_sha256`"
+    for name in mirrors.lacking(site):
+        yield (
+            f"release.mirror names one repository, and {name} is not known: add its address"
+            f" as `release: {{repositories: {{{name}: URL}}}}`, or end the mirror's in /BaseOS/..."
+        )
 
 
 def _keys(site: Site) -> Iterator[str]:

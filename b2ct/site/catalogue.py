@@ -298,6 +298,7 @@ def _rhel(major: int) -> Media:
         Distribution.RHEL, f"el{major}", f"Red Hat Enterprise Linux {major}", "", "", "", "", (),
         "", ("RPM-GPG-KEY-redhat-release",), "567E347AD0044ADE55BA8A5F199E2F91FD431D51",
         (f"RHEL-{major}", f"RHEL_{major}"),
+        extra_repository=f"codeready-builder-for-rhel-{major}-x86_64-rpms" if major >= 8 else "",
     )  # fmt: skip
 
 

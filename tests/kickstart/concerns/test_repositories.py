@@ -123,6 +123,7 @@ def test_a_site_s_own_mirrors_replace_all_others(tmp_path: Path) -> None:
     assert enabled == {
         "b2ct-base": "https://mirror.example.org/9/BaseOS/?a=b&c=$basearch",
         "b2ct-AppStream": "https://mirror.example.org/9/AppStream/",
+        "b2ct-CRB": "https://mirror.example.org/9/CRB/?a=b&c=$basearch",
         "b2ct-epel": "https://mirror.example.org/epel/9/",
         "opennebula": "https://mirror.example.org/opennebula/",
     }
@@ -243,3 +244,13 @@ def test_a_mirror_that_is_silent_is_waited_for(tmp_path: Path) -> None:
     done = made.run(made.step("repositories"), check=False)
     assert done.returncode == 75
     assert "does not answer" in done.stdout.splitlines()[-1]
+
+
+def test_a_mirror_of_baseos_brings_the_others_with_it(tmp_path: Path) -> None:
+    base = "https://mirror.example.org/9/BaseOS/x86_64/os/"
+    found = repositories(tmp_path, {"version": "el9", "mirror": base})
+    for name in ("AppStream", "CRB"):
+        part = found[f"b2ct-{name}"]
+        assert part["baseurl"] == base.replace("BaseOS", name)
+        assert part["gpgcheck"] == "1"
+        assert part.get("skip_if_unavailable", "0") == str(int(name == "CRB"))
