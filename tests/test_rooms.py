@@ -22,17 +22,19 @@ MAY_USE = {
     "site": {"document"},
     "firmware": set[str](),
     "kickstart": {"site", "context"},
-    "media": {"site", "kickstart", "firmware"},
+    "supply": set[str](),
+    "media": {"site", "kickstart", "firmware", "supply"},
     "context": {"site", "document"},
     "image": {"site", "document", "context", "firmware"},
     "opennebula": {"site", "context", "image"},
     "dirac": {"site", "opennebula"},
     "gateway": {"document", "site", "opennebula", "dirac"},
-    "validate": {"site", "kickstart", "opennebula", "context", "dirac", "squid"},
+    "validate": {"site", "kickstart", "supply", "opennebula", "context", "dirac", "squid"},
     "squid": {"site", "context"},
+    "upgrade": {"site", "kickstart", "supply", "validate"},
     "cli": {
-        *("document", "site", "firmware", "kickstart", "media", "context", "image"),
-        *("opennebula", "dirac", "gateway", "validate", "squid"),
+        *("document", "site", "firmware", "kickstart", "supply", "media", "context", "image"),
+        *("opennebula", "dirac", "gateway", "validate", "squid", "upgrade"),
     },
 }
 

@@ -32,6 +32,7 @@ def iso(
     force: bool,
     serial: str | None,
     offline: bool,
+    without_program: bool,
     unverified: bool,
     sha256: bool,
     dry_run: bool,
@@ -65,6 +66,8 @@ def iso(
         serial=serial,
         sha256=sha256 or as_json,
         dry_run=dry_run,
+        program=not without_program,
+        offline=offline,
     )
     request.check()
     image = obtain.find(source, chosen.site, obtain.Wishes(offline, unverified))

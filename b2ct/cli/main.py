@@ -44,6 +44,7 @@ VERBS: Verbs = {
     "reap": ("reap", "reap", "Terminate the unused VMs of DIRAC's user."),
     "squid": ("squid", "squid", "Check the squids through which VMs get their software."),
     "validate": ("validate", "validate", "Prove that the site works, node by node and as a whole."),
+    "self": ("self", "itself", "Bring this B2CT to the control node."),
     "doctor": ("doctor", "doctor", "Say which host tools are missing and how to install them."),
 }
 

@@ -51,6 +51,12 @@ _IMAGE = (
     click.option("--force", is_flag=True, help="Replace an existing output file."),
     click.option("--serial", metavar="ttyS0[,115200]", help="Also use this serial console."),
     click.option("--offline", is_flag=True, help="Never use the network."),
+    click.option(
+        "--without-b2ct",
+        "without_program",
+        is_flag=True,
+        help="Leave B2CT itself (34 MB) out of a control node's medium.",
+    ),
     click.option("--unverified", is_flag=True, help="Take an image that nothing vouches for."),
     click.option("--sha256", is_flag=True, help="Also print the image's SHA-256 (--json does)."),
     click.option("--dry-run", is_flag=True, help="Say what would be written, and write nothing."),
@@ -61,6 +67,50 @@ _IMAGE = (
 def of_an_image(command: Verb) -> Verb:
     """The options of every verb that makes an image from an installer."""
     for option in reversed(_IMAGE):
+        command = option(command)
+    return command
+
+
+_PATH = click.Path(path_type=Path)
+_SSH = (
+    click.option("--user", metavar="NAME", help="Log in as NAME (root), and use sudo."),
+    click.option("--port", type=click.IntRange(1, 65535), help="Of sshd (22)."),
+    click.option("--identity", type=_PATH, metavar="FILE", help="A private key to log in with."),
+    click.option(
+        "--known-hosts", type=_PATH, metavar="FILE", help="Instead of ~/.ssh/known_hosts."
+    ),
+    click.option("--ssh-config", type=_PATH, metavar="FILE", help="Instead of ~/.ssh/config."),
+    click.option(
+        "--accept-new", is_flag=True, help="Take and remember the host keys of new machines."
+    ),
+    click.option(
+        "--jump",
+        default="",
+        metavar="[USER@]HOST[:PORT]",
+        help="Go through this machine; several with commas.",
+    ),
+    click.option(
+        "--connect-timeout",
+        "connect_seconds",
+        default=10.0,
+        type=click.FloatRange(0.1, 600),
+        metavar="SECONDS",
+        help="For a node to let us in (10).",
+    ),
+    click.option(
+        "--timeout",
+        "command_seconds",
+        default=30.0,
+        type=click.FloatRange(0.1, 3600),
+        metavar="SECONDS",
+        help="For a command on a node (30).",
+    ),
+)
+
+
+def of_ssh(command: Verb) -> Verb:
+    """The options of every verb that logs in to nodes, named as `validate.access.Access` has it."""
+    for option in reversed(_SSH):
         command = option(command)
     return command
 

@@ -52,6 +52,7 @@ def image(
     force: bool,
     serial: str | None,
     offline: bool,
+    without_program: bool,
     unverified: bool,
     sha256: bool,
     dry_run: bool,
@@ -89,6 +90,8 @@ def image(
         serial=serial,
         sha256=sha256 or as_json,
         dry_run=dry_run,
+        program=not without_program,
+        offline=offline,
     )
     request.check(has_iso=iso is not None)
     source = obtain.find(iso, chosen.site, obtain.Wishes(offline, unverified))

@@ -57,40 +57,8 @@ _WHAT = (
 )
 _HOW = (
     click.option("--local", is_flag=True, help="On the node itself, without ssh."),
-    click.option("--user", metavar="NAME", help="Log in as NAME (root), and use sudo."),
-    click.option("--port", type=click.IntRange(1, 65535), help="Of sshd (22)."),
-    click.option("--identity", type=_PATH, metavar="FILE", help="A private key to log in with."),
-    click.option(
-        "--known-hosts", type=_PATH, metavar="FILE", help="Instead of ~/.ssh/known_hosts."
-    ),
-    click.option("--ssh-config", type=_PATH, metavar="FILE", help="Instead of ~/.ssh/config."),
-    click.option(
-        "--accept-new", is_flag=True, help="Take and remember the host keys of new machines."
-    ),
-    click.option(
-        "--jump",
-        default="",
-        metavar="[USER@]HOST[:PORT]",
-        help="Go through this machine; several with commas.",
-    ),
     click.option(
         "--jobs", default=48, type=click.IntRange(1, 512), metavar="N", help="Nodes at once (48)."
-    ),
-    click.option(
-        "--connect-timeout",
-        "connect_seconds",
-        default=10.0,
-        type=click.FloatRange(0.1, 600),
-        metavar="SECONDS",
-        help="For a node to let us in (10).",
-    ),
-    click.option(
-        "--timeout",
-        "command_seconds",
-        default=30.0,
-        type=click.FloatRange(0.1, 3600),
-        metavar="SECONDS",
-        help="For a command on a node (30).",
     ),
 )
 _OUT = (
@@ -110,7 +78,10 @@ _OUT = (
 
 
 def _options(command: Any) -> Any:
-    for option in reversed((*_WHAT, *_HOW, *_OUT)):
+    for option in reversed(_OUT):
+        command = option(command)
+    command = options.of_ssh(command)
+    for option in reversed((*_WHAT, *_HOW)):
         command = option(command)
     return command
 

@@ -33,6 +33,9 @@ class IsoRequest:
     serial: str | None = None
     sha256: bool = False
     dry_run: bool = False
+    program: bool = False
+    """Carry B2CT itself for the control node."""
+    offline: bool = False
 
     def check(self) -> None:
         """Refuse, before anything is downloaded, what cannot work. Raises B2ctError."""
@@ -61,8 +64,6 @@ class IsoMade:
     def as_json(self) -> dict[str, Any]:
         """The account for programs."""
         image = self.written
-        files = self.medium.files if self.complete else {}
-        sums = {path: hashlib.sha256(text).hexdigest() for path, text in files.items()}
         return {
             "output": str(self.output),
             "written": image is not None,
@@ -76,14 +77,16 @@ class IsoMade:
             "packages_from": self.medium.source.kind,
             "assumed": list(self.medium.assumed),
             "mended_labels": list(self.mended),
+            "carries": self.medium.carries or None,
             "kickstarts": [
                 {
-                    "path": entry.kickstart,
-                    "sha256": sums.get(entry.kickstart or ""),
+                    "path": path,
+                    "sha256": hashlib.sha256(text).hexdigest() if self.complete else None,
                     "title": entry.title,
-                    "arguments": list(entry.extra_arguments),
                 }
-                for entry in self.medium.entries
+                for (path, text), entry in zip(
+                    self.medium.files.items(), self.medium.entries, strict=True
+                )
             ],
         }
 
@@ -105,6 +108,7 @@ class IsoMade:
             f"{self.installer.volume_id!r}, as it is called"
             for wrong in self.mended
         ]
+        lines += [f"  carries   {self.medium.carries}"] if self.medium.carries else []
         for index, found in enumerate(account["kickstarts"]):
             mark = "  (default)" if index == 0 else ""
             lines.append(f"  entry     {found['title']}{mark}")
@@ -122,7 +126,7 @@ def make_iso(request: IsoRequest, source: Path) -> IsoMade:
     Raises B2ctError for what cannot work; then nothing was written.
     """
     installer = inspect(source)
-    prepared, plan = _planned(request, installer, request.secrets.stand_ins)
+    prepared, plan = _planned(request, installer, request.secrets.stand_ins, only_say=True)
     output = request.output or Path(_default_name(request, installer))
     replace(request, output=output).check()
     if output.exists() and output.samefile(source):
@@ -130,10 +134,10 @@ def make_iso(request: IsoRequest, source: Path) -> IsoMade:
     if request.dry_run:
         complete = not request.secrets
         return IsoMade(installer, prepared, output, None, complete=complete, mended=plan.mended)
-    if request.secrets:
+    if request.secrets or prepared.carries:
         # Last: what a site.yaml reaches for is not touched when anything is refused.
         files.refuse_unwritable(output)
-        prepared, plan = _planned(request, installer, request.secrets.look_up())
+        prepared, plan = _planned(request, installer, request.secrets.look_up(), only_say=False)
     with byte_progress(f"writing {output.name}", installer.size) as advance:
         # With a hash or a password on it the image is for its maker's eyes.
         mode = 0o600 if request.secrets else 0o644
@@ -142,15 +146,18 @@ def make_iso(request: IsoRequest, source: Path) -> IsoMade:
 
 
 def _planned(
-    request: IsoRequest, installer: Installer, secrets: Mapping[str, str]
+    request: IsoRequest, installer: Installer, secrets: Mapping[str, str], *, only_say: bool
 ) -> tuple[medium.Medium, remaster.Plan]:
     prepared = medium.prepare(
         request.site, installer, roles=request.roles, nodes=request.nodes, secrets=secrets
     )
     choice = prepared.site.installer
+    prepared = medium.carry_program(
+        prepared, wanted=request.program, offline=request.offline, only_say=only_say
+    )
     plan = remaster.plan(
         installer,
-        files=prepared.files,
+        files={**prepared.files, **prepared.extra},
         entries=prepared.entries,
         timeout=choice.timeout,
         serial=request.serial or choice.serial_console,

@@ -6,27 +6,22 @@ Shared by everything that carries kickstarts: the remastered ISO and the USB ima
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from b2ct.core.errors import B2ctError
-from b2ct.kickstart.render import (
-    InstallSource,
-    Kickstart,
-    Way,
-    network_source,
-    render,
-    way_of,
-)
+from b2ct.kickstart.render import InstallSource, Kickstart, network_source, render
 from b2ct.media.installer import Installer
 from b2ct.media.remaster import Entry
 from b2ct.media.repodata import lacking
 from b2ct.site import catalogue
 from b2ct.site.catalogue import Distribution, Role
 from b2ct.site.model import Site
+from b2ct.supply import program
 
 _MOST_TOLD = 6
 FOLDER = "ks"
 """Where the kickstarts are in the tree of a medium."""
+_CONTROL = (Role.CONTROL, Role.SINGLE)
 
 
 @dataclass(frozen=True)
@@ -39,6 +34,14 @@ class Medium:
     entries: tuple[Entry, ...]
     assumed: tuple[str, ...]
     """What site.yaml left open and the installer image decided, for the user to read."""
+    extra: Mapping[str, bytes] = field(default_factory=dict)
+    """Further files: path in the tree -> bytes."""
+    carries: str = ""
+    """What is said of B2CT itself; empty where it belongs on no machine of this medium."""
+
+    def serves_control(self) -> bool:
+        """A machine installed from it may become a control node."""
+        return any(role in _CONTROL for ks in self.kickstarts for role in ks.roles)
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -57,23 +60,17 @@ def prepare(
     """Fit the site to the installer and render what the medium carries.
 
     What site.yaml does not say about release and distribution is taken from the installer and
-    told in `assumed`. With more than one role, the first entry serves them all: the machine
-    recognises itself. A node's entry names the node to its role's kickstart. Raises B2ctError where
-    site and installer contradict each other.
+    told in `assumed`. With more than one kickstart, the first entry serves them all: the machine
+    recognises itself. Raises B2ctError where site and installer contradict each other.
     """
     fitted, assumed = fit(site, installer)
     once = list(dict.fromkeys(roles))
-    ways = {name: way_of(fitted, name) for name in dict.fromkeys(nodes)}
-    general: list[tuple[Role, ...]] = [(role,) for role in once]
+    every: list[tuple[list[Role], str | None]] = [([role], None) for role in once]
     if len(once) > 1:
-        general.insert(0, tuple(once))
-    if not general and not ways:
+        every.insert(0, (once, None))
+    every += [([], name) for name in dict.fromkeys(nodes)]
+    if not every:
         raise B2ctError("a medium needs a role or a node", hint="name one with --role or --node")
-    shared = [(way.role,) for way in ways.values() if way.arguments]
-    every: list[tuple[tuple[Role, ...], str | None]] = [
-        (wanted, None) for wanted in dict.fromkeys((*general, *shared))
-    ]
-    every += [((), name) for name, way in ways.items() if not way.arguments]
 
     def rendered(source: InstallSource) -> tuple[Kickstart, ...]:
         return tuple(
@@ -86,21 +83,11 @@ def prepare(
     if source.kind == "medium" and (missing := lacking(installer, _packages(kickstarts))):
         source, why = _by_network(fitted, installer, missing)
         kickstarts, assumed = rendered(source), (*assumed, why)
-    made = dict(zip(every, kickstarts, strict=True))
-    entries = [_entry(fitted, made[wanted, None]) for wanted in general]
-    entries += [
-        _entry(fitted, made[(way.role,), None], way)
-        if way.arguments
-        else _entry(fitted, made[(), name])
-        for name, way in ways.items()
-    ]
-    return Medium(fitted, source, kickstarts, tuple(entries), assumed)
-
-
-def _entry(site: Site, kickstart: Kickstart, way: Way | None = None) -> Entry:
-    title = way.title if way else kickstart.title
-    arguments = way.arguments if way else ()
-    return Entry(f"Install {site.site.name}: {title}", f"/{FOLDER}/{kickstart.name}", arguments)
+    title = fitted.site.name
+    entries = tuple(
+        Entry(f"Install {title}: {ks.title}", f"/{FOLDER}/{ks.name}") for ks in kickstarts
+    )
+    return Medium(fitted, source, kickstarts, entries, assumed)
 
 
 def _packages(kickstarts: Sequence[Kickstart]) -> list[str]:
@@ -132,6 +119,25 @@ def _by_network(
             hint="give the DVD image with --source, or say `source: network`",
         )
     return network_source(site, installer.release), f"packages from the network: {what}"
+
+
+def carry_program(medium: Medium, *, wanted: bool, offline: bool, only_say: bool = False) -> Medium:
+    """The medium with B2CT for its control nodes, and with what the user is told about it.
+
+    With `only_say` nothing is fetched, and zeros of about its size stand for it. Raises
+    B2ctError where it is wanted and cannot be had.
+    """
+    row = catalogue.release(medium.site.release.version)
+    if not medium.serves_control():
+        return medium
+    if not row.python:
+        said = f"no B2CT: {row.key} packages no Python that runs it; see docs/reaper.md"
+    elif not wanted:
+        said = "no B2CT, as asked: b2ct self deploy brings it to the control node later"
+    else:
+        found = program.expected(row.python) if only_say else program.obtain(row.python, offline)
+        return replace(medium, extra={found.path: found.tar}, carries=found.summary)
+    return replace(medium, carries=said)
 
 
 def fit(site: Site, installer: Installer) -> tuple[Site, tuple[str, ...]]:

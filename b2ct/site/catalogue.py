@@ -112,9 +112,10 @@ class Release:
     """What --bridgeslaves may name for its installer to make a working bridge: `nic`, `bond`."""
     network_files: str = "ifcfg"
     """Files that configure its network: `ifcfg` or NetworkManager's `keyfile`."""
-    bridged_frames: str = "zone"
-    """How its firewall lets frames between VMs pass: a firewalld `zone` with <forward/> (0.9), its
-    `direct` rules, or `iptables`."""
+    python: str = ""
+    """The version of its newest Python that runs B2CT, such as `3.11`; empty: it packages none."""
+    python_package: str = ""
+    """The package that brings `python` under the name `python3.11` and the like."""
 
     @property
     def epel_fingerprint(self) -> str:
@@ -145,7 +146,6 @@ RELEASES: Mapping[str, Release] = MappingProxyType(
                 first_stage_reads_text=True, unattended=("unsupported_hardware",), ntp_command="",
                 eula=False, addons=False, boot_drive=False, bridge_ports=(),
                 raid_names=("md0", "md1"), mirror_esp=False,
-                bridged_frames="iptables",
             ),
             Release(
                 "el7", 7, "RHEL7", "inst.ks", True, "systemd", True, True, True, True,
@@ -154,7 +154,7 @@ RELEASES: Mapping[str, Release] = MappingProxyType(
                 rocci=True, unknown_ssh_keys=("sk-",),
                 epel="https://archives.fedoraproject.org/pub/archive/epel/7/x86_64/",
                 epel_key="https://archives.fedoraproject.org/pub/archive/epel/RPM-GPG-KEY-EPEL-7",
-                ntp_command="ntpservers", bridged_frames="direct",
+                ntp_command="ntpservers",
             ),
             Release(
                 "el8", 8, "RHEL8", "inst.ks", True, "systemd", True, True, True, True,
@@ -167,7 +167,7 @@ RELEASES: Mapping[str, Release] = MappingProxyType(
                 unknown_ssh_keys=("sk-",),
                 epel="https://dl.fedoraproject.org/pub/epel/8/Everything/x86_64/",
                 epel_key="https://dl.fedoraproject.org/pub/epel/RPM-GPG-KEY-EPEL-8",
-                ntp_command="ntpservers",
+                ntp_command="ntpservers", python="3.11", python_package="python3.11",
             ),
             Release(
                 "el9", 9, "RHEL9", "inst.ks", True, "systemd", True, True, True, True,
@@ -176,6 +176,7 @@ RELEASES: Mapping[str, Release] = MappingProxyType(
                 epel="https://dl.fedoraproject.org/pub/epel/9/Everything/x86_64/",
                 epel_key="https://dl.fedoraproject.org/pub/epel/RPM-GPG-KEY-EPEL-9",
                 bridge_ports=("nic", "bond"), network_files="keyfile",
+                python="3.11", python_package="python3.11",
             ),
             Release(
                 "el10", 10, "RHEL10", "inst.ks", True, "systemd", True, True, True, True,
@@ -184,6 +185,7 @@ RELEASES: Mapping[str, Release] = MappingProxyType(
                 epel="https://dl.fedoraproject.org/pub/epel/10/Everything/x86_64/",
                 epel_key="https://dl.fedoraproject.org/pub/epel/RPM-GPG-KEY-EPEL-10",
                 bridge_ports=("nic", "bond"), network_files="keyfile",
+                python="3.12", python_package="python3",
                 node_packages=("kernel-modules-extra",),
             ),
         )

@@ -60,6 +60,7 @@ class KeyMade:
             "distribution": self.installer.distribution,
             "packages_from": "medium" if self.prepared.packages else "network",
             "assumed": list(self.prepared.assumed),
+            "carries": self.prepared.carries or None,
             "left_out": list(self.plan.left_out),
             "kickstarts": [
                 {"path": row.kickstart, "sha256": sums[row.kickstart], "title": row.title}
@@ -79,6 +80,7 @@ class KeyMade:
             f"  label     {self.plan.label}: the installer finds the key by it",
             f"  boots     {' and '.join(name.upper() for name in account['firmware'])}",
             *(f"  assumed   {what}" for what in self.prepared.assumed),
+            *([f"  carries   {self.prepared.carries}"] if self.prepared.carries else []),
             *(f"  left out  {path}: FAT has no links" for path in self.plan.left_out),
         ]
         told = account["kickstarts"][:_MOST_TOLD]
@@ -114,20 +116,21 @@ def _make(request: KeyRequest, installer: Installer, source: Path, grub: Future[
     with Image(source) as iso:
         layout = read_layout(iso)
 
-        def planned(secrets: Mapping[str, str]) -> tuple[Prepared, KeyPlan]:
-            made = prepare(request, installer, iso, layout.descriptors.primary, secrets)
+        def planned(secrets: Mapping[str, str], *, only_say: bool) -> tuple[Prepared, KeyPlan]:
+            volume = layout.descriptors.primary
+            made = prepare(request, installer, iso, volume, secrets, only_say=only_say)
             return made, plans.plan(
                 request, installer, made, iso=iso, layout=layout, name=output.name
             )
 
-        prepared, plan = planned(request.secrets.stand_ins)
+        prepared, plan = planned(request.secrets.stand_ins, only_say=True)
         pieces = plan.pieces(grub.result())
         if request.dry_run:
             return KeyMade(installer, prepared, plan, output, None, complete=not request.secrets)
-        if request.secrets:
+        if request.secrets or prepared.carries:
             # Last: what a site.yaml reaches for is not touched when anything is refused.
             files.refuse_unwritable(output)
-            prepared, plan = planned(request.secrets.look_up())
+            prepared, plan = planned(request.secrets.look_up(), only_say=False)
             pieces = plan.pieces(grub.result())
         total = sum(piece.segment.length for piece in pieces)
         with byte_progress(f"writing {output.name}", total) as advance:

@@ -13,6 +13,7 @@ from b2ct.media.installer import Installer
 from b2ct.media.iso9660 import MULTI_EXTENT, Record, Volume, children, damaged, small, susp
 from b2ct.media.key.fat32 import File
 from b2ct.media.source import SECTOR, Image
+from b2ct.supply import program
 
 DEEPEST = 32
 MOST_FILES = 500_000
@@ -27,6 +28,8 @@ _CD_ONLY = re.compile(
     re.IGNORECASE,
 )
 """Boot equipment of a CD, which a key has its own of, and lists that mkisofs makes."""
+_PROGRAM = re.compile(rf"{program.FOLDER}/[^/]+\.tar")
+"""B2CT itself, as `b2ct iso` puts it on an image."""
 _KICKSTARTS = re.compile(r"ks/.*", re.IGNORECASE)
 
 
@@ -51,6 +54,7 @@ def carried(image: Image, volume: Volume, installer: Installer, *, packages: boo
     for path, records in _walk(image, volume):
         if not (
             path in kernel
+            or _PROGRAM.fullmatch(path)
             or (
                 (packages or path in essential or _EFI.fullmatch(path))
                 and not (_CD_ONLY.fullmatch(path) or _KICKSTARTS.fullmatch(path))

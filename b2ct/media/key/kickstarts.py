@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from b2ct.core.errors import B2ctError
@@ -37,6 +37,15 @@ class Prepared:
     """The packages of the ISO are carried, too."""
     assumed: tuple[str, ...]
     """What was not said and had to be decided, for the user to read."""
+    extra: Mapping[str, bytes] = field(default_factory=dict)
+    """Further files: path on the key -> bytes."""
+    carries: str = ""
+    """What is said of B2CT itself; empty where it belongs on no machine of this key."""
+
+    @property
+    def files(self) -> Mapping[str, bytes]:
+        """All of it by path on the key."""
+        return {**self.kickstarts, **self.extra}
 
 
 def prepare(
@@ -45,13 +54,21 @@ def prepare(
     iso: Image,
     volume: Volume,
     secrets: Mapping[str, str],
+    *,
+    only_say: bool,
 ) -> Prepared:
-    """The kickstarts and boot entries. Raises B2ctError where site and installer disagree."""
+    """The kickstarts and boot entries; `only_say` as in `medium.carry_program`.
+
+    Raises B2ctError where site and installer disagree.
+    """
     roles, nodes = request.scope()
     if not roles and not nodes:
         return _adopted(installer, iso, volume)
     site, assumed = _packages_by_network(request.site, installer)
     made = medium.prepare(site, installer, roles=roles, nodes=nodes, secrets=secrets)
+    made = medium.carry_program(
+        made, wanted=request.program, offline=request.offline, only_say=only_say
+    )
     count = len(made.entries) - len(nodes)
     rows = [
         Row(entry.title, entry.kickstart or "", _meaning(index, count, several=len(roles) > 1))
@@ -64,6 +81,8 @@ def prepare(
         rows=tuple(rows),
         packages=made.source.kind == "medium",
         assumed=(*assumed, *made.assumed),
+        extra=made.extra,
+        carries=made.carries,
     )
 
 

@@ -84,7 +84,10 @@ def plan(
         own=next((entry.arguments for entry in (efi, starts.get("bios")) if entry), ()),
     )
     own = _own_files(choices, efi, prepared, name)
-    files = [*(File(path, (Data(data),)) for path, data in own.items()), *files]
+    files = [
+        *(File(path, (Data(data),)) for path, data in own.items()),
+        *(file for file in files if file.path not in own),
+    ]
     stamp = clock.image_time()
     digest = _digest(request.label, installer, files, stamp)
     volume = fat32.plan(
@@ -129,8 +132,8 @@ def _own_files(
             packages=prepared.packages,
             image=name,
         ),
-        **{path.strip("/"): data for path, data in prepared.kickstarts.items()},
-        readme.SUMS: readme.sums(prepared.kickstarts),
+        **{path.strip("/"): data for path, data in prepared.files.items()},
+        readme.SUMS: readme.sums(prepared.files),
         menu.PATH: menu.text(choices).encode(),
     }
     if efi:

@@ -30,6 +30,9 @@ class KeyRequest:
     serial: str | None = None
     sha256: bool = False
     dry_run: bool = False
+    program: bool = False
+    """Carry B2CT itself for the control node."""
+    offline: bool = False
 
     def check(self, *, has_iso: bool = True) -> None:
         """Refuse, before anything is downloaded, what cannot work. Raises B2ctError."""

@@ -38,6 +38,7 @@ _QUESTIONS = {
     "hostkeys": "for k in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -l -f $k; done",
     "wpad": f"{_FETCH} -i -H 'Host: wpad' http://127.0.0.1/wpad.dat | head -c 4000",
     "reaped": "systemctl show -p Result,ExecMainStatus b2ct-reaper.service",
+    "program": "cat /opt/b2ct/about",
     "version": "cat /var/lib/one/remotes/VERSION",
     "log": "tail -c 20000 /var/log/one/oned.log | grep -c '\\[E\\]'",
 }

@@ -5,12 +5,17 @@ Only the concerns are left out that belong to the installer (disk, network, pack
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from b2ct.site.model import Node, Site
+
+if TYPE_CHECKING:
+    from b2ct.kickstart.compose import Parts
 
 CONCERNS = (
     *("library", "security", "firewall", "time", "logs", "squid", "wpad", "datastores"),
-    *("opennebula-node", "trust", "opennebula-frontend", "registration", "gateway", "reaper"),
-    *("firstboot", "finish"),
+    *("opennebula-node", "trust", "opennebula-frontend", "registration", "program"),
+    *("reaper", "gateway", "firstboot", "finish"),
 )
 """Of these everything runs: %post, the files, the steps of the first boot."""
 
@@ -24,19 +29,28 @@ _FRONTEND = ("httpd", "mariadb-server", "qemu-img")
 
 def script(site: Site, node: Node) -> str:
     """The shell script that runs in a node before systemd does."""
+    found = [part.post for part in _parts(site, node)]
+    head = "set -eu\nset -o pipefail\n. /etc/b2ct/node.env\n"
+    return head + "".join(f"(\n{post}\n)\n" for post in found if post)
+
+
+def from_the_medium(site: Site, node: Node) -> str:
+    """What the installer does outside of the new system to bring it B2CT."""
+    return next(part.nochroot for part in _parts(site, node) if part.name == "program")
+
+
+def _parts(site: Site, node: Node) -> list[Parts]:
     from b2ct.kickstart import compose
     from b2ct.kickstart.render import InstallSource, template_values
 
     source = InstallSource("network", "http://localhost/")
     values = template_values(site, roles=(node.role,), node=node.name, source=source)
     values = {**values, "role": node.role}
-    found = [
-        compose.parts(name, index, values).post
+    return [
+        compose.parts(name, index, values)
         for index, name in enumerate(compose.concerns(node.role), start=1)
         if name in CONCERNS
     ]
-    head = "set -eu\nset -o pipefail\n. /etc/b2ct/node.env\n"
-    return head + "".join(f"(\n{post}\n)\n" for post in found if post)
 
 
 def packages(site: Site, node: Node) -> str:

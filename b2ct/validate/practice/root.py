@@ -17,7 +17,7 @@ PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "libpam-systemd", "libnss-myhostname", "tzdata"),
     *("openssh-server", "openssh-client", "sudo", "procps", "iproute2", "iputils-ping", "curl"),
     *("hostname", "kmod", "logrotate", "less", "gpg"),
-    *("firewalld", "nftables", "chrony", "squid", "dnsmasq-base", "python3"),
+    *("firewalld", "nftables", "chrony", "squid", "dnsmasq-base", "python3-venv"),
     *("mariadb-server", "libvirt-daemon-system", "libvirt-clients", "bind9-host"),
     *("qemu-system-x86", "qemu-utils", "apache2-bin"),
 )

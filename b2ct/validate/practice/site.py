@@ -193,8 +193,9 @@ def _write(site: Plan, base: Path, folder: Path) -> Practice:
     for machine in site.machines:
         node = model.node(machine.name)
         assert node is not None  # noqa: S101 - it was written above
+        place = folder / "nodes" / machine.name
         _dress(
-            folder / "nodes" / machine.name,
+            place,
             machine,
             site,
             {
@@ -203,6 +204,8 @@ def _write(site: Plan, base: Path, folder: Path) -> Practice:
                 "usr/share/b2ct-practice/packages": dress.packages(model, node),
             },
         )
+        if machine.role == "control" and site.dirac:
+            dirac.install(folder, place / "tree", model, node)
     if double is not None:
         target = folder / "nodes" / site.machines[0].name / "tree/opt/b2ct-practice/tests"
         shutil.copytree(
@@ -256,8 +259,6 @@ def _dress(folder: Path, machine: Machine, site: Plan, texts: Mapping[str, str])
     for path, text in own.items():
         (tree / path).parent.mkdir(parents=True, exist_ok=True)
         files.write(tree / path, text)
-    if machine.role == "control" and site.dirac:
-        dirac.install(folder.parent.parent, tree)
     (tree / "etc/ssh").mkdir(exist_ok=True)
     for suffix, mode in (("", 0o600), (".pub", 0o644)):
         target = tree / f"etc/ssh/ssh_host_ed25519_key{suffix}"

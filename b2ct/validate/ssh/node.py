@@ -6,10 +6,19 @@ and the next one gets a new shell on the same connection.
 
 from __future__ import annotations
 
-from contextlib import suppress
+import shlex
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
-from b2ct.validate.answer import Answer, CommandTimeoutError, LostError, UnreachableError
+from b2ct.validate.answer import (
+    LARGEST,
+    Answer,
+    CommandTimeoutError,
+    LostError,
+    UnreachableError,
+)
 from b2ct.validate.shell import EndedError, Shell
 from b2ct.validate.ssh.door import Door
 from b2ct.validate.ssh.refused import short
@@ -18,6 +27,10 @@ from b2ct.validate.ssh.target import Target
 
 if TYPE_CHECKING:
     import paramiko
+
+
+_PIECE = 1 << 15
+"""Bytes that are sent at a time."""
 
 
 class SshNode:
@@ -46,6 +59,46 @@ class SshNode:
             return self._run(command, seconds)
         except EndedError as ended:
             raise self._lost(str(ended)) from ended
+
+    def feed(
+        self,
+        command: str,
+        data: bytes,
+        seconds: float,
+        advance: Callable[[int], None] = lambda _count: None,
+    ) -> Answer:
+        """What a shell command answers that reads `data` from its standard input.
+
+        Its two streams come as one. `advance` is told the bytes that went. Raises LostError,
+        CommandTimeoutError.
+        """
+        end = time.monotonic() + seconds
+        try:
+            channel = self._channel(self._as_root(f"sh -c {shlex.quote(command)}"))
+            channel.set_combine_stderr(True)
+            channel.settimeout(seconds)
+            self._pour(channel, data, advance)
+            said = channel.makefile("rb").read(LARGEST)
+            if not channel.status_event.wait(max(end - time.monotonic(), 0.001)):
+                raise TimeoutError
+        except TimeoutError:
+            raise CommandTimeoutError(
+                f"`{_one_line(command)}` did not end within {seconds:g} s"
+            ) from None
+        except (EndedError, OSError, EOFError) as err:
+            raise self._lost(str(err) or "it was closed") from err
+        with closing(channel):
+            return Answer(channel.recv_exit_status(), said, b"")
+
+    @staticmethod
+    def _pour(channel: paramiko.Channel, data: bytes, advance: Callable[[int], None]) -> None:
+        """Send it all; a command that ended before has its reason to, and that is read next."""
+        with suppress(OSError):
+            for start in range(0, len(data), _PIECE):
+                piece = data[start : start + _PIECE]
+                channel.sendall(piece)
+                advance(len(piece))
+            channel.shutdown_write()
 
     def tunnel(self, host: str, port: int) -> paramiko.Channel:
         """A connection from the node to a port that it reaches. Raises UnreachableError."""

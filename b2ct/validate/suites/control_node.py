@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from b2ct import __version__
 from b2ct.context import wpad
+from b2ct.supply import wheel
 from b2ct.validate import expect, services
 from b2ct.validate.advice import on_node
 from b2ct.validate.check import CONTROL, Severity, check, fail, not_applicable
@@ -216,7 +218,7 @@ def test_onegate_is_announced(host: Host, site: Site) -> None:
     said = frontend.of(host, site)["endpoint"]
     assert said, "/etc/one/oned.conf has no ONEGATE_ENDPOINT"
     place = re.match(r"https?://([^:/]+)", said)
-    assert place and place[1] not in ("localhost", "127.0.0.1", "0.0.0.0"), (  # noqa: S104 - a name
+    assert place and place[1] not in ("localhost", "127.0.0.1", "0.0.0.0"), (  # noqa: S104
         f"ONEGATE_ENDPOINT is {said}, which no VM can reach"
     )
 
@@ -336,8 +338,8 @@ def test_reaper_runs(host: Host, site: Site, node: Node) -> None:
 @check(
     proves="the reaper can do its work",
     why="the timer runs, and terminates nothing",
-    remedy="ssh {user}@{control} journalctl -u b2ct-reaper -n 20; docs/reaper.md says how B2CT is"
-    " installed in /opt/b2ct",
+    remedy="ssh {user}@{control} journalctl -u b2ct-reaper -n 20; "
+    "b2ct self deploy --node {control}",
     roles=CONTROL,
     severity=Severity.WARNING,
 )
@@ -347,6 +349,26 @@ def test_reaper_works(host: Host, site: Site, node: Node) -> None:
     services.needs(host, site, node, "b2ct-reaper.timer", "reaper-runs")
     assert "/opt/b2ct/bin/b2ct" in paths.of(host), "B2CT is not installed in /opt/b2ct"
     assert "Result=success" in frontend.of(host, site)["reaped"], "its last run failed"
+
+
+@check(
+    proves="the control node's B2CT is the one that looks at it",
+    why="what was mended since is not mended there",
+    remedy="b2ct self deploy --node {control}",
+    roles=CONTROL,
+    severity=Severity.WARNING,
+)
+def test_program_is_current(host: Host, site: Site) -> None:
+    if not (expect.reaps(site) or site.gateway):
+        not_applicable("site.yaml wants neither reaper nor gateway: nothing there needs B2CT")
+    said = dict(
+        line.split("=", 1)
+        for line in frontend.of(host, site)["program"].splitlines()
+        if "=" in line
+    )
+    assert said, "there is no B2CT in /opt/b2ct that came from a medium or by `b2ct self deploy`"
+    here, there = wheel.identity()[:12], said.get("identity", "")[:12]
+    assert there == here, f"{said.get('version')} ({there}) is there, {__version__} ({here}) here"
 
 
 @check(

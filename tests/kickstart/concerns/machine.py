@@ -24,7 +24,7 @@ from b2ct.site.model import Site
 CONCERNS = (
     "library", "repositories", "packages", "security", "firewall", "time", "logs", "squid",
     "wpad", "datastores", "opennebula-node", "trust", "opennebula-frontend", "registration",
-    "reaper", "gateway", "extras", "firstboot",
+    "program", "reaper", "gateway", "extras", "firstboot",
 )  # fmt: skip
 """Those that work on the installed machine."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
+import subprocess
 import sys
 import xmlrpc.client
 from collections.abc import Iterator
@@ -12,16 +13,12 @@ from typing import Any
 
 import pytest
 
-from b2ct.validate.practice import dirac, inside
+from b2ct.supply import wheel
+from b2ct.validate.practice import inside
 from b2ct.validate.practice.site import Practice
 from tests.validate.practice.sites import needs_namespaces, standing, wait
 
-pytestmark = [
-    needs_namespaces,
-    pytest.mark.skipif(
-        sys.version_info[:2] != dirac.PYTHON, reason="this Python is not that of the nodes"
-    ),
-]
+pytestmark = needs_namespaces
 POWEROFF, DONE = "8", "6"
 
 
@@ -79,6 +76,40 @@ def test_the_gateway_comes_up_by_itself_and_is_not_root(cloud: Cloud) -> None:
     assert "Seccomp:\t2" in status
     assert "CapBnd:\t0000000000000000" in status
     assert cloud.on("systemctl --failed --plain --no-legend") == ""
+
+
+def test_b2ct_came_with_the_medium_and_nobody_installed_it(cloud: Cloud) -> None:
+    assert f"identity={wheel.identity()}\n" in cloud.on("cat /opt/b2ct/about") + "\n"
+    assert cloud.on("readlink /opt/b2ct") == f"b2ct-{wheel.identity()[:12]}"
+    cloud.on("/opt/b2ct/bin/python -c 'import b2ct, pyone'")
+    assert cloud.on("ls /var/lib/b2ct/program") == ""
+
+
+def deploy(cloud: Cloud, *words: str) -> dict[str, Any]:
+    folder = cloud.site.site_yaml.parent
+    done = subprocess.run(
+        [sys.executable, "-m", "b2ct", "self", "deploy", "--site", cloud.site.site_yaml,
+         "--identity", folder / "admin", "--known-hosts", folder / "known_hosts", "--json", *words],
+        capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def test_a_newer_b2ct_takes_its_place_by_ssh(cloud: Cloud) -> None:
+    assert not deploy(cloud)["changed"], "it came with the medium a moment ago"
+    cloud.on("cd /opt; cp -r b2ct/. b2ct-0123456789ab; sed -i s/^identity=.*/identity=0123/ "
+             "b2ct-0123456789ab/about; ln -sfn b2ct-0123456789ab b2ct")  # fmt: skip
+    assert not deploy(cloud, "--dry-run")["changed"]
+    assert cloud.on("readlink /opt/b2ct") == "b2ct-0123456789ab"
+    done = deploy(cloud)
+    assert done["changed"]
+    assert done["now"]["identity"] == wheel.identity()
+    assert cloud.on("readlink /opt/b2ct") == f"b2ct-{wheel.identity()[:12]}"
+    assert cloud.on("ls -d /opt/b2ct-0123456789ab /var/lib/b2ct/program-* || :") == (
+        "/opt/b2ct-0123456789ab"
+    )
+    wait(lambda: cloud.on("systemctl is-active b2ct-gateway || :") == "active")
 
 
 def test_dirac_is_let_in_and_nothing_else_is_let_through(cloud: Cloud) -> None:

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from b2ct.core.errors import B2ctError
 from b2ct.site.load import load
 from b2ct.squid import manifest as squid_manifest
-from b2ct.validate.practice import dirac, dress, root
+from b2ct.validate.practice import dress, root
 from b2ct.validate.practice.plan import (
     DIRAC_FILE,
     chrony,
@@ -66,16 +65,6 @@ def test_with_dirac_it_has_a_user_and_a_gateway(tmp_path: Path) -> None:
     assert (site.gateway_user, site.reaped_user) == ("dirac", "dirac")
     assert site.gateway is not None
     assert [str(client) for client in site.gateway.clients] == ["10.77.91.254/32"]
-
-
-def test_another_python_than_the_nodes_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(dirac, "PYTHON", (2, 7))
-    with pytest.raises(B2ctError, match="another Python than") as refused:
-        dirac.prepare(replace(SITE, dirac=True), tmp_path)
-    assert "--dirac" in refused.value.hint
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_its_site_yaml_has_no_mistakes(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+import os
 import shutil
 import tempfile
 import threading
@@ -136,3 +138,34 @@ def test_an_account_without_a_shell(tmp_path: Path) -> None:
         pytest.raises(UnreachableError, match="gives no shell: closed for today"),
     ):
         SshNode(door(here), target(here, here["hv1"]))
+
+
+@as_root
+def test_a_command_is_fed_more_than_a_window_holds(field: Ground) -> None:
+    node = SshNode(door(field), target(field, field["hv1"]))
+    data, told = os.urandom(6 * 2**20), 0
+
+    def advance(count: int) -> None:
+        nonlocal told
+        told += count
+
+    answer = node.feed("sha256sum; echo also >&2; exit 3", data, 60, advance)
+    assert answer.code == 3
+    assert hashlib.sha256(data).hexdigest() in answer.stdout.decode()
+    assert b"also" in answer.stdout
+    assert told == len(data)
+
+
+@as_root
+def test_what_ends_before_it_was_fed_still_says_why(field: Ground) -> None:
+    node = SshNode(door(field), target(field, field["hv1"]))
+    answer = node.feed("echo no room; exit 1", bytes(8 * 2**20), 60)
+    assert (answer.code, answer.stdout) == (1, b"no room\n")
+
+
+@as_root
+def test_what_is_fed_and_hangs_is_left_after_its_time(field: Ground) -> None:
+    node = SshNode(door(field), target(field, field["hv1"]))
+    with pytest.raises(CommandTimeoutError, match=r"did not end within 1 s"):
+        node.feed("exec sleep 5", b"", 1)
+    assert node.run("echo on").stdout == b"on\n"

@@ -1,0 +1,1 @@
+"""What is obtained from elsewhere and carried along: today B2CT itself, for the control node."""
