@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from b2ct.dirac.resources import Place, Queue
     from b2ct.dirac.survey import Cloud
     from b2ct.opennebula.client import Client
+    from b2ct.opennebula.endpoint import Endpoint
     from b2ct.site.chosen import ChosenSite
     from b2ct.site.gateway import Gateway
 
@@ -237,6 +238,11 @@ def _site_for_dirac(site_file: Path | None) -> tuple[ChosenSite, str]:
     if site_file is None and not options.DEFAULT_FILE.exists():
         raise B2ctError("there is no site.yaml here", hint=NEEDS_SITE)
     chosen = options.load_site(site_file)
+    return chosen, _diracs_user(chosen)
+
+
+def _diracs_user(chosen: ChosenSite) -> str:
+    """The name of DIRAC's user, whose password is known. Raises B2ctError."""
     user, wanted = chosen.site.cloud.dirac, chosen.site.secrets.dirac_password
     if user is None or wanted is None:
         raise B2ctError(
@@ -249,7 +255,7 @@ def _site_for_dirac(site_file: Path | None) -> tuple[ChosenSite, str]:
             "the password of DIRAC's user is known to nobody",
             hint="name where it is in secrets.dirac_password: a file, env or command",
         )
-    return chosen, user.user
+    return user.user
 
 
 def _address(chosen: ChosenSite, url: str | None) -> str:
@@ -259,11 +265,15 @@ def _address(chosen: ChosenSite, url: str | None) -> str:
         return endpoint.checked_url(url, "--endpoint")
     access = endpoint.of_site(chosen)
     if access is None:
-        raise B2ctError(
-            "site.yaml has no control node: where is the cloud?",
-            hint="name it with --endpoint https://HOST:PORT/RPC2",
-        )
+        raise _nowhere()
     return access.url
+
+
+def _nowhere() -> B2ctError:
+    return B2ctError(
+        "site.yaml has no control node: where is the cloud?",
+        hint="name it with --endpoint https://HOST:PORT/RPC2",
+    )
 
 
 def _gateway(chosen: ChosenSite, url: str | None) -> str:
@@ -385,6 +395,13 @@ def _show(made: Made, output: Path | None, *, as_json: bool) -> None:
     help="The cloud.auth of DIRAC. Left out: the user and password of site.yaml.",
 )
 @click.option(
+    "--auth",
+    "auth_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A file with user:password instead. Left out: ONE_AUTH, if that is set.",
+)
+@click.option(
     "--ce", metavar="HOST", help="Section of cloud.auth. Left out: the cloud's host name."
 )
 @click.option(
@@ -401,6 +418,7 @@ def check(
     url: str | None,
     ca_file: Path | None,
     cloud_auth: Path | None,
+    auth_file: Path | None,
     ce: str | None,
     templates: tuple[str, ...],
     as_json: bool,
@@ -409,7 +427,7 @@ def check(
 
     Reachability and encryption, credentials, the VM templates with their images, networks and
     contexts, quota, and VMs of DIRAC that failed. On a DIRAC server there is no site.yaml: name the
-    cloud, cloud.auth and the templates.
+    cloud, cloud.auth and the templates. ONE_XMLRPC and ONE_AUTH count before site.yaml, too.
 
     \b
     Examples:
@@ -422,8 +440,9 @@ def check(
     from b2ct.dirac import check as checks
 
     one, names = _as_dirac(
-        site_file, url, ca_file, cloud_auth=cloud_auth, ce=ce, templates=templates
-    )
+        site_file, url, ca_file, ce=ce, templates=templates,
+        credentials=_Credentials(cloud_auth, auth_file or _of_environment()),
+    )  # fmt: skip
     found = []
     for made in checks.run(one, names):
         found.append(made)
@@ -445,53 +464,82 @@ def _line(made: Check) -> None:
         click.echo(f"{'':<8} {'':<13} -> {made.remedy}")
 
 
+@dataclass(frozen=True)
+class _Credentials:
+    """Files that hold DIRAC's user and password; none: site.yaml says them."""
+
+    cloud_auth: Path | None
+    auth: Path | None
+
+
+def _of_environment() -> Path | None:
+    return Path(os.environ["ONE_AUTH"]) if os.environ.get("ONE_AUTH") else None
+
+
 def _as_dirac(
     site_file: Path | None,
     url: str | None,
     ca_file: Path | None,
     *,
-    cloud_auth: Path | None,
+    credentials: _Credentials,
     ce: str | None,
     templates: tuple[str, ...],
 ) -> tuple[Client, tuple[str, ...]]:
     """A client with DIRAC's credentials, and the templates to look at."""
+    from b2ct.opennebula.client import Client
+
+    known = (credentials.cloud_auth or credentials.auth) and (url or os.environ.get("ONE_XMLRPC"))
+    chosen = None if known and templates else _tested(site_file)
+    if chosen and chosen.site.gateway and not url and not os.environ.get("ONE_XMLRPC"):
+        way = _gateway_url(chosen, chosen.site.gateway)
+        note(
+            "note: this asks OpenNebula itself. DIRAC comes through the gateway: from a "
+            f"machine that it lets in, --endpoint {way} asks that"
+        )
+    names = templates or tuple(chosen.site.described_workers if chosen else ())
+    if credentials.auth and not credentials.cloud_auth:
+        where = one.endpoint_of(url, credentials.auth, ca_file, chosen)
+    else:
+        where = _with_diracs(chosen, url, ca_file, credentials.cloud_auth, ce)
+    return Client(where, deadline=20), names
+
+
+def _tested(site_file: Path | None) -> ChosenSite:
+    if (chosen := one.site_of(site_file)) is None:
+        raise B2ctError(
+            "there is no site.yaml here, so nothing says what is to be tested",
+            hint="name it with --site, or give --endpoint, --cloud-auth and --template",
+        )
+    return chosen
+
+
+def _with_diracs(
+    chosen: ChosenSite | None,
+    url: str | None,
+    ca_file: Path | None,
+    cloud_auth: Path | None,
+    ce: str | None,
+) -> Endpoint:
+    """The cloud with the credentials of a cloud.auth, else with those of site.yaml."""
     from b2ct.dirac import cloudauth
     from b2ct.opennebula import bound, endpoint
 
-    chosen: ChosenSite | None = None
-    whole = url and cloud_auth and templates
-    if whole:
-        address = endpoint.checked_url(str(url), "--endpoint")
-        names = templates
-    else:
-        if site_file is None and not options.DEFAULT_FILE.exists():
-            raise B2ctError(
-                "there is no site.yaml here, so nothing says what is to be tested",
-                hint="name it with --site, or give --endpoint, --cloud-auth and --template",
-            )
-        chosen = options.load_site(site_file)
-        address = _address(chosen, url)
-        if not url and chosen.site.gateway:
-            way = _gateway_url(chosen, chosen.site.gateway)
-            note(
-                "note: this asks OpenNebula itself. DIRAC comes through the gateway: from a "
-                f"machine that it lets in, --endpoint {way} asks that"
-            )
-        names = templates or tuple(chosen.site.described_workers)
+    site = endpoint.of_site(chosen) if chosen else None
+    address, url_from = endpoint.where(url, site)
+    if url_from == endpoint.BY_DEFAULT:
+        raise _nowhere()
     if cloud_auth is not None:
         user, password = cloudauth.read(cloud_auth, ce or urlsplit(address).hostname or "")
         auth_from = str(cloud_auth)
     else:
-        chosen, user = _site_for_dirac(site_file)
-        password, auth_from = "", endpoint.DIRAC_SECRET
+        assert chosen  # noqa: S101 - without it there is a file
+        user, password, auth_from = _diracs_user(chosen), "", endpoint.DIRAC_SECRET
     where = endpoint.Endpoint(
         address, f"{user}:{password}", ca_file=str(ca_file or ""), auth_from=auth_from,
-        url_from="the option --endpoint" if url else endpoint.OF_SITE,
+        url_from=url_from,
     )  # fmt: skip
-    bound.check(where, endpoint.of_site(chosen) if chosen else None, trust.consent())
+    bound.check(where, site, trust.consent())
     if chosen and cloud_auth is None:  # last, after all that can be refused
         password = chosen.needed_secret("dirac_password", leaving=bound.leaves(where))
         where = replace(where, auth=f"{user}:{password}")
-    from b2ct.opennebula.client import Client
-
-    return Client(where, deadline=20), names
+    return where

@@ -38,6 +38,9 @@ FILE = click.Path(path_type=Path)
 @click.option(
     "--replace", is_flag=True, help="Other content: take the place of an image nobody uses."
 )
+@click.option(
+    "--thin", is_flag=True, help="The file must fit in the datastore, the whole disk need not."
+)
 @click.option("--ssh", metavar="[USER@]HOST[:PORT]", help="Front-end. Left out: the endpoint's.")
 @click.option("--identity", type=FILE, metavar="FILE", help="Private key for --ssh.")
 @click.option("--known-hosts", type=FILE, metavar="FILE", help="Instead of the usual ones.")
@@ -106,6 +109,7 @@ class _Registration:
             site=self.chosen.site if self.chosen else None,
             worker=_worker(said, self.chosen, content, name), wait=said["wait"],
             deadline=said["timeout"], keep_upload=said["keep_upload"],
+            thin=said["thin"],
         )  # fmt: skip
 
     def dry_run(self) -> None:

@@ -27,10 +27,12 @@ from b2ct.opennebula.faults import (
     AuthorizationError,
     BrokenError,
     DeadlineError,
+    LockedError,
     MissingError,
     RefusedError,
     UncertainError,
     UnreachableError,
+    WrongStateError,
 )
 from b2ct.opennebula.kind import ALL, MINE
 from b2ct.opennebula.objects.base import Owned
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
 
 OWN_IMAGE = "template"
 """`Instance_Image = template`: the image that the template names, whatever its version."""
+KILL_PAUSES = (1.0, 2.0, 3.0, 4.0)
+"""Seconds between attempts at a VM that the server is busy with, such as in HOTPLUG."""
 _log = logging.getLogger(__name__)
 OwnedT = TypeVar("OwnedT", bound=Owned)
 
@@ -181,7 +185,11 @@ class OpenNebulaNodeDriver(NodeDriver):
         except (MissingError, AuthorizationError):
             return None
         # After a cloud was set up anew, old references name VMs of somebody else.
-        return self._node(vm) if vm.uid == me else None
+        if vm.uid != me:
+            return None
+        node = self._node(vm)
+        node.extra["alone"] = True
+        return node
 
     def create_node(  # type: ignore[override] # libcloud's drivers each take what their cloud has
         self,
@@ -236,19 +244,25 @@ class OpenNebulaNodeDriver(NodeDriver):
     def destroy_node(self, node: Node | None) -> bool:
         """End a VM at once, without asking its guest. False where the cloud refuses that.
 
-        A refusal is logged and not raised: it would keep cleanupPilots from all the other VMs.
-        Raises B2ctError when the cloud cannot be asked.
+        A refusal is logged. For a VM of `list_nodes` it is not raised: it would keep cleanupPilots
+        from all the other VMs, and the next cycle tries again. One of `ex_get_node_details` is
+        asked for by itself (killJob, which takes whatever comes back for done): while the server
+        is busy with it this tries again for some seconds, and then raises. Raises B2ctError when
+        the cloud cannot be asked.
         """
         with self._asking() as one:
             if node is None or node.extra.get("uid") != one.me.id:
                 _log.warning("not ended: VM %s is not %s's", getattr(node, "id", "?"), self.key)
                 return False
+            alone = bool(node.extra.get("alone"))
             try:
-                one.vms.terminate(int(node.id or -1), hard=True)
+                _end(one, int(node.id or -1), KILL_PAUSES if alone else ())
             except MissingError:
                 return True
             except (RefusedError, UncertainError) as err:
                 _log.warning("VM %s (%s) is not ended yet: %s", node.id, node.name, err)
+                if alone:
+                    raise
                 return False
         return True
 
@@ -268,6 +282,18 @@ class OpenNebulaNodeDriver(NodeDriver):
                 "scheduler_message": vm.scheduler_message,
             },
         )  # fmt: skip
+
+
+def _end(one: Client, number: int, pauses: Sequence[float]) -> None:
+    """Terminate a VM; while the server is busy with it, again after each pause."""
+    for pause in pauses:
+        try:
+            return one.vms.terminate(number, hard=True)
+        except LockedError:
+            raise
+        except WrongStateError:
+            time.sleep(pause)
+    return one.vms.terminate(number, hard=True)
 
 
 def _trusted(items: Iterable[OwnedT], me: int) -> list[OwnedT]:

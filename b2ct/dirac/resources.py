@@ -82,6 +82,7 @@ class Place:
 
 def site_name(site: Site, wanted: str | None) -> str:
     """DIRAC's name of the site: three words. Raises B2ctError where none can be made of it."""
+    wanted = wanted or (site.cloud.dirac.site if site.cloud.dirac else None)
     domain = str(site.site.domain or "")
     country = domain.rpartition(".")[2]
     name = wanted or f"{GRID}.{site.site.name}.{country}"
@@ -89,7 +90,7 @@ def site_name(site: Site, wanted: str | None) -> str:
         what = f"{wanted!r} is no name" if wanted else "site.yaml gives no name"
         raise B2ctError(
             f"{what} of a site for DIRAC: it has three words, as CLOUD.Torino.it",
-            hint="give it with --name GRID.NAME.COUNTRY",
+            hint="say `cloud: {dirac: {site: CLOUD.Torino.it}}` in site.yaml, or give --name",
         )
     return name
 

@@ -113,7 +113,7 @@ def _template(run: Run, step: Step) -> None:
     assert found  # noqa: S101 - the planner puts it there
     if found.found is not None:
         attributes, merge = found.update
-        templates.update(found.found.id, attributes, merge=merge)
+        templates.update(found.found.id, attributes, merge=merge, checked=True)
         return
     run.make_template(found.wanted)
 

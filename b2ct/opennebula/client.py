@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import cached_property
 
 from b2ct.core import console
-from b2ct.opennebula import kinds, versions
+from b2ct.opennebula import kinds, versions, xml
 from b2ct.opennebula.endpoint import Endpoint
 from b2ct.opennebula.faults import AuthorizationError
 from b2ct.opennebula.objects.account import User
@@ -75,6 +75,15 @@ class Client:
             return Owners.of(self.me, [self.groups.get(ADMINISTRATORS)])
         except AuthorizationError:
             return Owners(self.me.id)
+
+    @cached_property
+    def checks_room(self) -> bool:
+        """DATASTORE_CAPACITY_CHECK of oned.conf; asked once. Who may not see it: yes."""
+        try:
+            told = self.transport.call("system.config", what="the server's configuration")
+        except AuthorizationError:
+            return True
+        return xml.text(xml.tree(str(told)), "DATASTORE_CAPACITY_CHECK", "YES").upper() != "NO"
 
     @property
     def now(self) -> float:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from b2ct.site.chosen import ChosenSite
 
 DEFAULT_URL = "http://localhost:2633/RPC2"
+BY_DEFAULT = "OpenNebula's default"
+"""Where that address comes from, in words."""
 PORT = 2633
 SYSTEM = Path("/var/lib/one/.one")
 """oneadmin's own files, on the front-end."""
@@ -135,6 +137,16 @@ def find(
     return found
 
 
+def where(url: str | None, site: SiteAccess | None) -> tuple[str, str]:
+    """The address alone, with where it comes from in words, as `find` looks for it.
+
+    For whoever brings credentials of their own. Raises B2ctError for what is no address.
+    """
+    home = Path(os.environ["HOME"]) / ".one" if os.environ.get("HOME") else None
+    address, url_from = _address(url, os.environ, (home, SYSTEM), site)
+    return checked_url(address, url_from), url_from
+
+
 def of_site(chosen: ChosenSite) -> SiteAccess | None:
     """The control node of a site; None when the file names none."""
     from b2ct.site.catalogue import Role
@@ -203,7 +215,7 @@ def _address(
             return _first_line(path, _read(path)), str(path)
     if site:
         return site.url, OF_SITE
-    return DEFAULT_URL, "OpenNebula's default"
+    return DEFAULT_URL, BY_DEFAULT
 
 
 def _credentials(

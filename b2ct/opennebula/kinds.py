@@ -71,9 +71,15 @@ class Templates(OwnedKind[Template]):
         text.check_context(attributes)
         return self._make(text.wire(attributes), what=f"template {name!r}", attributes=attributes)
 
-    def update(self, oid: int, attributes: Attributes, *, merge: bool = True) -> None:
-        """As for all kinds; a stray $ in CONTEXT is refused."""
-        text.check_context(attributes)
+    def update(
+        self, oid: int, attributes: Attributes, *, merge: bool = True, checked: bool = False
+    ) -> None:
+        """As for all kinds; a stray $ in CONTEXT is refused.
+
+        `checked`: what is new in it was looked at, and the rest is on the server already.
+        """
+        if not checked:
+            text.check_context(attributes)
         super().update(oid, attributes, merge=merge)
 
     def instantiate(

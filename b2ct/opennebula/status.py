@@ -8,10 +8,12 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from b2ct.opennebula.faults import image_remedy, reason
+from b2ct.opennebula.objects.account import User
 from b2ct.opennebula.objects.host import Host
 from b2ct.opennebula.objects.network import VirtualNetwork
 from b2ct.opennebula.objects.storage import Datastore, Image
 from b2ct.opennebula.objects.vm import Vm
+from b2ct.opennebula.ownership import ADMINISTRATORS
 from b2ct.opennebula.states import LCM_UNKNOWN, HostState, ImageState, NetState, VmState
 
 if TYPE_CHECKING:
@@ -64,6 +66,14 @@ class StoreRow:
     kind: str
     total: float
     used: float
+    limit: float | None = None
+    """What images may take of it (LIMIT_MB)."""
+
+    def __str__(self) -> str:
+        """`default 189 of 252 GiB (75%)`."""
+        limit = "" if self.limit is None else f", at most {self.limit:.0f} GiB for images"
+        share = f"{self.used / self.total:.0%}"
+        return f"{self.name} {self.used:.0f} of {self.total:.0f} GiB ({share}{limit})"
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,8 @@ class Status:
     """State -> number of images."""
     datastores: tuple[StoreRow, ...]
     problems: tuple[Problem, ...]
+    unseen: str = ""
+    """Who is asking, and what may be there that this user may not see."""
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -88,11 +100,9 @@ class Status:
         told = [f"OpenNebula {self.version}", "", *_table(self.hosts), ""]
         told.append(f"VMs         {_counted(self.vms)}")
         told.append(f"images      {_counted(self.images)}")
-        stores = (
-            f"{s.name} {s.used:.0f} of {s.total:.0f} GiB ({s.used / s.total:.0%})"
-            for s in self.datastores
-        )
-        told.append(f"datastores  {', '.join(stores) or 'not measured yet'}")
+        told.append(f"datastores  {', '.join(map(str, self.datastores)) or 'not measured yet'}")
+        if self.unseen:
+            told += ["", f"note: {self.unseen}"]
         told.append("")
         for problem in self.problems:
             told += problem.lines()
@@ -101,9 +111,13 @@ class Status:
 
 
 def read(one: Client) -> Status:
-    """Look: five calls, and one more for the version, once. Times are by the server's clock."""
+    """Look: five calls, and two more once: the version, and who is asking.
+
+    Times are by the server's clock.
+    """
     found = (one.version, one.hosts.all(), one.vms.all(), one.images.all())
-    return of(*found, (one.datastores.all(), one.networks.all()), now=one.now)
+    rooms = one.datastores.all(), one.networks.all()
+    return of(*found, rooms, now=one.now, me=one.me)
 
 
 def of(
@@ -114,13 +128,16 @@ def of(
     room: tuple[Iterable[Datastore], Iterable[VirtualNetwork]],
     *,
     now: float,
+    me: User | None = None,
 ) -> Status:
-    """The status from what the server answered. Pure. `room`: datastores and networks."""
+    """The status from what the server answered to `me`. Pure. `room`: datastores and networks."""
     hosts, vms, images = tuple(hosts), tuple(vms), tuple(images)
     datastores, networks = tuple(room[0]), tuple(room[1])
+    pools = {"hosts": hosts, "datastores": datastores, "networks": networks, "images": images}
+    unseen = _unseen(me, [name for name, items in pools.items() if not items])
     problems = (
         *(p for host in hosts for p in _host(host, now)),
-        *_no_host(hosts),
+        *(() if unseen and not hosts else _no_host(hosts)),
         *(p for vm in vms for p in _vm(vm, now)),
         *(p for image in images for p in _image(image, now)),
         *(p for store in datastores for p in _datastore(store)),
@@ -130,7 +147,19 @@ def of(
     return Status(
         version, tuple(map(_host_row, hosts)), _count(vm.status for vm in vms),
         _count(image.state.name for image in images), tuple(map(_store_row, measured)), problems,
+        unseen,
     )  # fmt: skip
+
+
+def _unseen(me: User | None, empty: list[str]) -> str:
+    """What a user who is no administrator may not know of; empty for an administrator."""
+    if me is None or ADMINISTRATORS in (me.gid, *me.groups):
+        return ""
+    none = f"no {', '.join(empty)}; " if empty else ""
+    return (
+        f"{me.name} is no administrator: this is what {me.name} may see ({none}of VMs only its "
+        "own), and there may be more. Ask as oneadmin for all of it"
+    )
 
 
 def _count(names: Iterable[str]) -> dict[str, int]:
@@ -146,7 +175,8 @@ def _host_row(host: Host) -> HostRow:
 
 def _store_row(store: Datastore) -> StoreRow:
     total, free = store.total / MB_PER_GIB, store.free / MB_PER_GIB
-    return StoreRow(store.name, store.type.name.lower(), total, total - free)
+    limit = None if store.limit is None else store.limit / MB_PER_GIB
+    return StoreRow(store.name, store.type.name.lower(), total, total - free, limit)
 
 
 def _table(hosts: tuple[HostRow, ...]) -> list[str]:
@@ -228,6 +258,14 @@ def _image(image: Image, now: float) -> Iterator[Problem]:
 
 
 def _datastore(store: Datastore) -> Iterator[Problem]:
+    if store.measured and store.limit and store.used >= store.limit * FULL:
+        yield Problem(
+            "datastore", store.name,
+            f"{store.room / MB_PER_GIB:.1f} of the {store.limit / MB_PER_GIB:.1f} GiB that "
+            "LIMIT_MB allows are left",
+            "delete old versions of images (`b2ct image versions`), or raise LIMIT_MB "
+            f"(`onedatastore update {store.id}`)",
+        )  # fmt: skip
     if store.measured and store.total - store.free >= store.total * FULL:
         yield Problem(
             "datastore", store.name,

@@ -18,7 +18,8 @@ from b2ct.context.worker import number
 from b2ct.core.data import data_folder
 from b2ct.core.errors import B2ctError
 from b2ct.core.quoting import Safe
-from b2ct.opennebula import labels, ownership, text
+from b2ct.opennebula import byhand, labels, ownership, text
+from b2ct.opennebula.byhand import FAMILY
 from b2ct.opennebula.difference import Change
 from b2ct.opennebula.images import SHA256, names
 from b2ct.opennebula.objects.network import VirtualNetwork
@@ -31,8 +32,6 @@ from b2ct.site.workers import MIB, Worker
 if TYPE_CHECKING:
     import jinja2
 
-FAMILY = "B2CT_IMAGE"
-"""Attribute of a VM template: the name whose current version it starts from."""
 OWNED = ("NIC", "DESCRIPTION")
 """Attributes that a worker may lose; all others are there always."""
 
@@ -202,7 +201,7 @@ class TemplatePlan:
 def plan(wanted: Attributes, same_name: Sequence[Template]) -> TemplatePlan:
     """Compare with the templates of that name and owner. Raises B2ctError for one of others' hand.
 
-    Attributes that somebody added are left as they are.
+    Attributes and parts of attributes that somebody added are left as they are: see `byhand`.
     """
     name = wanted.text("NAME")
     if not same_name:
@@ -217,6 +216,7 @@ def plan(wanted: Attributes, same_name: Sequence[Template]) -> TemplatePlan:
     body = wanted.without("NAME")
     if not labels.ours(found):  # who made it stays known
         body = body.without(*labels.marks())
+    body = byhand.kept(body, found.template)
     gone = tuple(n for n in OWNED if n in found.template and n not in body)
     changes = [
         Change(n, *_difference(n, found.template.get(n, ()), body.get(n, ())))

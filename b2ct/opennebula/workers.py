@@ -11,13 +11,14 @@ from pathlib import Path
 from b2ct.context.model import VmContext
 from b2ct.core.errors import B2ctError
 from b2ct.opennebula import images, labels, vmtemplates
+from b2ct.opennebula.byhand import FAMILY
 from b2ct.opennebula.desired import Desired, Worker
 from b2ct.opennebula.difference import Change
 from b2ct.opennebula.images import Family, Version
 from b2ct.opennebula.live import Live
 from b2ct.opennebula.objects.vm import Template
 from b2ct.opennebula.steps import Action, Step
-from b2ct.opennebula.vmtemplates import FAMILY, WorkerAbout
+from b2ct.opennebula.vmtemplates import WorkerAbout
 from b2ct.site.model import Site
 
 

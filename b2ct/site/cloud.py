@@ -25,6 +25,14 @@ UserName = Annotated[
         r"[A-Za-z][A-Za-z0-9_.@-]{0,59}", "a user name: letters, digits and _ . @ -", ("dirac",)
     ),
 ]
+DiracSite = Annotated[
+    str,
+    Matching(
+        r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z]{2,}",
+        "DIRAC's name of a site: GRID.NAME.COUNTRY",
+        ("CLOUD.Torino.it",),
+    ),
+]
 
 
 MOST_PORTS = 15
@@ -89,6 +97,11 @@ class Dirac(Model):
     the workers' networks: nothing else.
     """
 
+    site: DiracSite | None = Field(
+        None,
+        description="What DIRAC calls this site. Left out: CLOUD, the site's name and the country "
+        "of its domain.",
+    )
     user: UserName = Field("dirac", description="Its name.")
     group: Identifier = Field("dirac", description="Its group.")
     quota: Quota = Field(Quota(), description="What its VMs may take together.")

@@ -224,3 +224,29 @@ def test_check_says_no(folder: Path, double: OnedDouble) -> None:
     assert done.returncode == 1
     assert "failed   template      dirac sees no VM template big" in done.stdout
     assert "-> `b2ct register-image` makes it" in done.stdout
+
+
+def test_check_heeds_the_environment(
+    folder: Path, double: OnedDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ONE_XMLRPC and ONE_AUTH, as every verb does."""
+    auth = folder / "dirac_auth"
+    auth.write_text(f"dirac:{ground.PASSWORD}\n")
+    auth.chmod(0o600)
+    monkeypatch.setenv("ONE_XMLRPC", double.url)
+    monkeypatch.setenv("ONE_AUTH", str(auth))
+    done = b2ct("dirac", "check", cwd=folder)
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert f"{double.url} answers" in done.stdout
+    (folder / "site.yaml").unlink()
+    words = ("dirac", "check", "--template", "b2ct-worker")
+    assert b2ct(*words, cwd=folder).returncode == 0
+    monkeypatch.delenv("ONE_XMLRPC")
+    monkeypatch.delenv("ONE_AUTH")
+    named = (*words, "--endpoint", double.url, "--auth", "dirac_auth")
+    assert b2ct(*named, cwd=folder).returncode == 0
+    monkeypatch.setenv("ONE_XMLRPC", "http://127.0.0.1:9/RPC2")
+    told = b2ct(*words, "--auth", "dirac_auth", cwd=folder)
+    assert told.returncode == 1
+    assert "--endpoint" not in told.stdout
+    assert "ONE_XMLRPC" in told.stdout

@@ -15,12 +15,13 @@ from requests.exceptions import ConnectTimeout
 
 from b2ct.core.errors import B2ctError
 from b2ct.dirac.driver import CloudError, OpenNebulaNodeDriver
-from b2ct.opennebula.faults import UncertainError
+from b2ct.opennebula.faults import UncertainError, WrongStateError
 from b2ct.opennebula.objects.vm import Vm
 from b2ct.opennebula.text import Attributes
 from tests.dirac import ground
 from tests.dirac.test_userdata import pilots
 from tests.oned import OnedDouble
+from tests.oned.states import Lcm
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f me"
 
@@ -177,6 +178,43 @@ def test_only_own_vms_are_seen_and_ended(stage: Stage) -> None:
     assert stage.driver.destroy_node(own) is True
     assert stage.admin.vms.get(mine.id).done
     assert stage.driver.destroy_node(own) is True, "ended twice is ended"
+
+
+def test_a_vm_that_the_server_is_busy_with_is_killed_later(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """killJob says OK whatever comes back: only what is raised is told."""
+    vm = stage.create()
+    stage.double.until(lambda: stage.admin.vms.get(vm.id).running)
+    inner = stage.double.cloud.vms[vm.id]
+    inner.lcm = Lcm.HOTPLUG
+    slept: list[float] = []
+
+    def passes(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 2:
+            inner.lcm = Lcm.RUNNING
+
+    monkeypatch.setattr("b2ct.dirac.driver.time.sleep", passes)
+    node = stage.driver.ex_get_node_details(vm.id)
+    assert stage.driver.destroy_node(node) is True
+    assert len(slept) == 2
+    stage.double.until(lambda: stage.admin.vms.get(vm.id).done)
+
+
+def test_a_vm_that_cannot_be_killed_is_never_said_to_be(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vm = stage.create()
+    stage.double.until(lambda: stage.admin.vms.get(vm.id).running)
+    inner = stage.double.cloud.vms[vm.id]
+    inner.lcm = Lcm.HOTPLUG
+    monkeypatch.setattr("b2ct.dirac.driver.time.sleep", lambda _seconds: None)
+    with pytest.raises(WrongStateError):
+        stage.driver.destroy_node(stage.driver.ex_get_node_details(vm.id))
+    # cleanupPilots must get to the others.
+    assert stage.driver.destroy_node(stage.driver.list_nodes()[0]) is False
+    assert not stage.admin.vms.get(vm.id).done
 
 
 def test_times_and_states(stage: Stage) -> None:

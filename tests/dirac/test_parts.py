@@ -135,6 +135,14 @@ def test_names_that_are_none_for_dirac(name: str, tmp_path: Path) -> None:
         resources.site_name(ground.site(tmp_path), name)
 
 
+def test_site_yaml_may_say_the_name_of_the_site(tmp_path: Path) -> None:
+    text = ground.SITE.replace("b2ct.example.it", "b2ct.example.org")
+    said = text.replace("dirac: {", "dirac: {site: CLOUD.Torino.it, ")
+    assert said != text
+    assert resources.site_name(ground.site(tmp_path, said), None) == "CLOUD.Torino.it"
+    assert resources.site_name(ground.site(tmp_path, said), "LCG.Other.it") == "LCG.Other.it"
+
+
 def test_names_of_the_site(tmp_path: Path) -> None:
     assert resources.site_name(ground.site(tmp_path), None) == "CLOUD.Torino.it"
     text = ground.SITE.replace("b2ct.example.it", "b2ct.example.org")

@@ -77,6 +77,7 @@ class Cloud:
         self.timing = timing or Timing()
         self.capacity = capacity or Capacity()
         self.onegate = onegate
+        self.capacity_check = "YES"
         self.endpoint = ""
         self.lock = threading.RLock()
         self.race_gap = 0.002

@@ -88,8 +88,14 @@ class Datastore(Owned):
 
     @property
     def free_mb(self) -> int:
+        """What counts when an image comes, as Datastore::get_avail_mb has it."""
         limit = self.template.get("LIMIT_MB")
-        return min(self.capacity[1], int(limit)) if limit.isdigit() else self.capacity[1]
+        return max(0, int(limit) - self.capacity[2]) if limit.isdigit() else self.capacity[1]
+
+    @property
+    def checked(self) -> bool:
+        """DATASTORE_CAPACITY_CHECK, of the datastore or else of oned.conf."""
+        return (self.template.get("DATASTORE_CAPACITY_CHECK") or self.cloud.capacity_check) == "YES"
 
     def settle(self) -> None:
         """What follows from TM_MAD is in the template, as Datastore::set_tm_mad puts it there."""

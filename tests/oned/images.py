@@ -194,7 +194,7 @@ def allocate(call: Call, text: str, ds_id: int, no_check: bool = False) -> int:
     call.may(USE, "DATASTORE", datastore)
     call.may(CREATE, "IMAGE")
     check = not (no_check and call.is_admin)
-    if check and datastore.capacity[0] and size_mb > datastore.free_mb:
+    if check and datastore.checked and datastore.capacity[0] and size_mb > datastore.free_mb:
         raise action("Not enough space in datastore")
     usage: Usage = {("DATASTORE", str(ds_id)): {"IMAGES": 1, "SIZE": size_mb}}
     cloud.charge(call.user, usage)

@@ -18,7 +18,9 @@ def config(call: Call) -> str:
     return (
         "<OPENNEBULA_CONFIGURATION><DATASTORE_LOCATION><![CDATA[/var/lib/one//datastores]]>"
         "</DATASTORE_LOCATION><DEFAULT_DEVICE_PREFIX><![CDATA[sd]]></DEFAULT_DEVICE_PREFIX>"
-        f"<MAC_PREFIX><![CDATA[02:00]]></MAC_PREFIX>{onegate if call.cloud.onegate else ''}"
+        f"<DATASTORE_CAPACITY_CHECK><![CDATA[{call.cloud.capacity_check}]]>"
+        "</DATASTORE_CAPACITY_CHECK><MAC_PREFIX><![CDATA[02:00]]></MAC_PREFIX>"
+        f"{onegate if call.cloud.onegate else ''}"
         "</OPENNEBULA_CONFIGURATION>"
     )
 

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from b2ct.opennebula import status
+from b2ct.opennebula.client import Client
+from b2ct.opennebula.endpoint import Endpoint
 from b2ct.opennebula.objects.host import Host
 from b2ct.opennebula.objects.network import VirtualNetwork
 from b2ct.opennebula.objects.storage import Datastore, Image
@@ -156,6 +158,19 @@ class TestRoom:
         assert not found.datastores
         assert "datastores  not measured yet" in found.lines()
 
+    def test_a_datastore_with_a_limit(self, seen: Seen) -> None:
+        """The server counts from LIMIT_MB, and not what is free on the disk."""
+        limited = seen.store.template.merged(Attributes.of({"LIMIT_MB": 10240}))
+        store = replace(seen.store, template=limited, total=40960, free=30720, used=5120)
+        assert (store.limit, store.room) == (10240, 5120)
+        found = seen.status(store=store)
+        assert found.problems == ()
+        assert f"datastores  {store.name} 10 of 40 GiB (25%, at most 10 GiB for images)" in (
+            found.lines()
+        )
+        problem = seen.problem(store=replace(store, used=9728))
+        assert problem.what == "0.5 of the 10.0 GiB that LIMIT_MB allows are left"
+
     def test_a_full_network(self, seen: Seen) -> None:
         assert seen.status(network=replace(seen.network, used_leases=17)).problems == ()
         network = replace(seen.network, used_leases=18)
@@ -174,7 +189,7 @@ def test_times_are_by_the_clock_of_the_server(double: OnedDouble) -> None:
     double.cloud.hosts[0].monitored()
     assert status.read(one).problems == ()
     assert time.time() - one.now > 39 * 86400
-    assert one.calls == 6
+    assert one.calls == 7
 
 
 def test_looking_at_a_large_cloud_takes_as_many_calls(double: OnedDouble) -> None:
@@ -183,4 +198,20 @@ def test_looking_at_a_large_cloud_takes_as_many_calls(double: OnedDouble) -> Non
     bulk.fill(double, hosts=50, templates=5, vms=200)
     one = on(double).one
     assert status.read(one).vms == {"RUNNING": 200}
-    assert one.calls == 6
+    assert one.calls == 7
+
+
+def test_a_user_who_sees_no_hosts_is_told_that_and_not_that_there_are_none(
+    double: OnedDouble,
+) -> None:
+    admin = on(double)
+    double.add_host("hv01")
+    admin.one.users.allocate("dirac", "pw-pw-pw")
+    where = Endpoint(double.url, "dirac:pw-pw-pw", proxy="")
+    double.cloud.acl.rules.clear()  # as on a server whose default VDC gives no rights to hosts
+    found = status.read(Client(where, notice=lambda _text: None))
+    assert [problem.what for problem in found.problems] == []
+    (told,) = [line for line in found.lines() if line.startswith("note: ")]
+    assert told.startswith("note: dirac is no administrator: this is what dirac may see (no hosts,")
+    assert found.as_json()["unseen"]
+    assert status.read(admin.one).unseen == ""

@@ -72,6 +72,23 @@ class Datastore(Owned):
         """The server has looked how much room there is (it has not just after its start)."""
         return self.total > 0
 
+    @property
+    def limit(self) -> int | None:
+        """LIMIT_MB: what images may take of it together, in MB."""
+        text = self.template.text("LIMIT_MB")
+        return int(text) if text.isdigit() else None
+
+    @property
+    def room(self) -> int:
+        """MB that the server takes for free, as Datastore::get_avail_mb of the sources counts."""
+        return max(0, self.free if self.limit is None else self.limit - self.used)
+
+    @property
+    def checked(self) -> bool | None:
+        """Whether the server looks for room before it takes an image; None: as oned.conf says."""
+        word = self.template.text("DATASTORE_CAPACITY_CHECK").upper()
+        return word == "YES" if word else None
+
     @classmethod
     def parse(cls, element: Element) -> Self:
         """From `<DATASTORE>`."""

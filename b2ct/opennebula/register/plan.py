@@ -88,7 +88,8 @@ def plan(request: Request, there: Survey, endpoint: Endpoint) -> Plan:
             request.source, endpoint=endpoint, site=request.site, datastore=goes_to,
             name=decision.made_as, sha256=request.content.sha256,
         )  # fmt: skip
-    notes = [*store.room(goes_to, request.content)] if way else []
+    checks = there.checks_room if goes_to.checked is None else goes_to.checked
+    notes = [*store.room(goes_to, request.content, checks=checks, thin=request.thin)] if way else []
     if not decision.current:
         notes.append(_not_current(versions, decision))
     wish, more = template.decide(request, there, versions, decision)

@@ -31,3 +31,5 @@ class Request:
     wait: bool = True
     deadline: float = DEADLINE
     keep_upload: bool = False
+    thin: bool = False
+    """The file must fit, the whole disk need not: for administrators."""

@@ -84,7 +84,9 @@ class _Run:
         settled = settle(
             lambda: self.one.images.named(name, me),
             lambda: self.one.images.allocate(
-                vmtemplates.image_attributes(about), self.plan.datastore.id
+                vmtemplates.image_attributes(about),
+                self.plan.datastore.id,
+                check_capacity=not self.request.thin,
             ),
             self.one.images.delete,
             lambda image: not image.vms,

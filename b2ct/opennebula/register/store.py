@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from b2ct.core.errors import B2ctError
-from b2ct.opennebula.content import Content
+from b2ct.opennebula.content import MIB, Content
 from b2ct.opennebula.objects.storage import Datastore
 from b2ct.opennebula.states import DatastoreType
 
@@ -32,14 +32,41 @@ def choose(there: tuple[Datastore, ...], wanted: str | None) -> Datastore:
     )  # fmt: skip
 
 
-def room(store: Datastore, content: Content) -> Iterator[str]:
-    """What to know of it. Raises B2ctError where oned would refuse: it counts the virtual size."""
+def room(
+    store: Datastore, content: Content, *, checks: bool = True, thin: bool = False
+) -> Iterator[str]:
+    """What to know of it. Raises B2ctError where oned would refuse: it counts the virtual size.
+
+    `checks`: the server looks for room at all. `thin`: it is told not to; then the file must fit.
+    """
     if not store.measured:
         yield f"OpenNebula has not yet measured how much room datastore {store.name!r} has"
-    elif content.virtual_mib > store.free:
+        return
+    file_mib = -(-content.size // MIB)
+    if file_mib > (store.free if thin or not checks else store.room):
         raise B2ctError(
-            f"the disk of {content.path.name} is {content.virtual_mib} MiB large, datastore "
-            f"{store.name!r} has {store.free} MiB free",
-            hint="OpenNebula counts the whole disk, not the file: delete images that nobody uses "
-            "(`oneimage list`), enlarge the datastore, or name another with --datastore",
+            f"the file {content.path.name} is {file_mib} MiB large, {_has(store)}",
+            hint="delete images that nobody uses (`oneimage list`), enlarge the datastore, or name "
+            "another with --datastore",
         )
+    if content.virtual_mib <= store.room:
+        return
+    what = f"the disk of {content.path.name} is {content.virtual_mib} MiB large, {_has(store)}"
+    if checks and not thin:
+        raise B2ctError(
+            what,
+            hint="OpenNebula counts the whole disk, not the file: delete images that nobody uses "
+            "(`oneimage list`), enlarge the datastore"
+            + (", raise its LIMIT_MB" if store.limit is not None else "")
+            + ", or name another with --datastore; --thin lets the file alone count, if you are an "
+            "administrator",
+        )
+    yield f"{what}: the file alone fits, and the server does not look"
+
+
+def _has(store: Datastore) -> str:
+    if store.limit is None:
+        return f"datastore {store.name!r} has {store.room} MiB free"
+    return (
+        f"datastore {store.name!r} has {store.room} MiB left of its LIMIT_MB of {store.limit} MiB"
+    )

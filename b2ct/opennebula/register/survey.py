@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Survey:
-    """What there is: six calls, however many objects."""
+    """What there is: seven calls, however many objects."""
 
     me: User
     images: tuple[Image, ...]
@@ -29,6 +29,8 @@ class Survey:
     datastores: tuple[Datastore, ...]
     networks: tuple[VirtualNetwork, ...]
     """As templates."""
+    checks_room: bool = True
+    """The server looks for room before it takes an image, where a datastore says nothing else."""
 
     def family(self, name: str) -> Family:
         """The versions of a name."""
@@ -40,5 +42,5 @@ def survey(one: Client) -> Survey:
     me, held = one.me, one.owners.held
     return Survey(
         me, one.images.all(me.id), tuple(held(one.templates.all(ALL))), one.datastores.all(),
-        tuple(held(one.networks.all(ALL))),
+        tuple(held(one.networks.all(ALL))), one.checks_room,
     )  # fmt: skip

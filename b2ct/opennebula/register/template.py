@@ -76,5 +76,5 @@ def put(one: Client, wish: TemplatePlan) -> tuple[int, str]:
     if wish.nothing:
         return wish.found.id, "nothing"
     attributes, merge = wish.update
-    one.templates.update(wish.found.id, attributes, merge=merge)
+    one.templates.update(wish.found.id, attributes, merge=merge, checked=True)
     return wish.found.id, "updated"

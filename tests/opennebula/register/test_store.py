@@ -31,3 +31,43 @@ def test_no_room(tmp_path: Path, first: Content) -> None:
         assert "virtual" not in caught.value.hint
         assert "counts the whole disk" in caught.value.hint
         assert "one.image.allocate" not in small.calls
+
+
+@pytest.mark.parametrize("where", ["oned.conf", "the datastore"])
+def test_a_server_that_does_not_look_for_room(tmp_path: Path, first: Content, where: str) -> None:
+    """DATASTORE_CAPACITY_CHECK: the file is small, and its disk is larger than the datastore."""
+    with (
+        OnedDouble(capacity=Capacity(image=(100, 5, 95))) as small,
+        a_shop(on(small), tmp_path / "front-end") as store,
+    ):
+        small.tick(60)
+        if where == "oned.conf":
+            small.cloud.capacity_check = "NO"
+        else:
+            small.cloud.datastores[1].template.set("DATASTORE_CAPACITY_CHECK", "NO")
+        done = store.put(store.request(first))
+        assert done.made
+        assert any("the file alone fits" in text for text in done.notes)
+
+
+def test_an_administrator_may_let_the_file_alone_count(tmp_path: Path, first: Content) -> None:
+    with (
+        OnedDouble(capacity=Capacity(image=(100, 5, 95))) as small,
+        a_shop(on(small), tmp_path / "front-end") as store,
+    ):
+        small.tick(60)
+        assert store.put(store.request(first, thin=True)).made
+
+
+def test_a_limit_is_named(tmp_path: Path, first: Content) -> None:
+    with (
+        OnedDouble(capacity=Capacity(image=(1000, 900, 100))) as small,
+        a_shop(on(small), tmp_path / "front-end") as store,
+    ):
+        small.tick(60)
+        small.cloud.datastores[1].template.set("LIMIT_MB", "104")
+        with pytest.raises(B2ctError, match="4 MiB left of its LIMIT_MB of 104 MiB") as caught:
+            store.put(store.request(first))
+        assert "raise its LIMIT_MB" in caught.value.hint
+        small.cloud.datastores[1].template.set("LIMIT_MB", "200")
+        assert store.put(store.request(first)).made
