@@ -82,6 +82,11 @@ def _logins(site: Site) -> Iterator[str]:
         yield "nobody can log in to the machines: add `admins` with SSH keys"
     elif not site.admins:
         yield "nobody can log in by SSH: add `admins` with SSH keys"
+    elif site.secrets.root_password is None:
+        yield (
+            "root has no password: a machine whose disks or network fail gives no shell at its"
+            " console; `secrets: {root_password: ...}` gives one"
+        )
     if not site.secrets.oneadmin_password.generate:
         yield "whoever finds the medium can read oneadmin's password (`on_medium` accepts that)"
 

@@ -382,6 +382,8 @@ class OpenNebula:
 
 _SUNSTONE = ("opennebula", "opennebula-sunstone")
 _FIREEDGE = ("opennebula", "opennebula-fireedge", "opennebula-gate", "opennebula-flow")
+_CONSOLES = ("opennebula-guacd",)
+"""The daemon through which FireEdge shows VNC and SSH consoles; FireEdge's unit starts it."""
 _KEY2 = "https://downloads.opennebula.io/repo/repo2.key"
 _FPR2 = "0B2D385C7C9304B11A0367B905A05927906DC27C"
 _OLD = ("opennebula-server", "opennebula-sunstone", "opennebula-ruby")
@@ -409,8 +411,8 @@ def _modern(
 ) -> OpenNebula:
     return OpenNebula(
         version, f"https://downloads.opennebula.io/repo/{version}/{{family}}/{{major}}/x86_64",
-        _KEY2, _FPR2, True, (*_FIREEDGE, *more), _NODE, _FIREEDGE, 2616, ("tcp", "udp"), False,
-        onegate, libvirt=libvirt, ssh_driver=driver, grpc_port=grpc,
+        _KEY2, _FPR2, True, (*_FIREEDGE, *_CONSOLES, *more), _NODE, _FIREEDGE, 2616,
+        ("tcp", "udp"), False, onegate, libvirt=libvirt, ssh_driver=driver, grpc_port=grpc,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from tests.site.strategies import KEY
 ADMINS = f"admins: [{{name: Ada, ssh_keys: ['{KEY}']}}]\n"
 # (a site, what is said of it)
 CASES = [
+    (ADMINS, "root has no password"),
     ("", "nobody can log in to the machines"),
     ("secrets: {root_password: {env: A}}", "nobody can log in by SSH"),
     (ADMINS + "release: {version: el7}", "el7 has had no updates since 2024"),
@@ -72,7 +73,10 @@ def test_warnings(text: str, warning: str) -> None:
     assert any(warning in line for line in advice.warnings(load_text(text)))
 
 
-@pytest.mark.parametrize("text", [ADMINS, ADMINS + "release: {version: el10, distribution: rocky}"])
+WHOLE = ADMINS + "secrets: {root_password: {env: A}}\n"
+
+
+@pytest.mark.parametrize("text", [WHOLE, WHOLE + "release: {version: el10, distribution: rocky}"])
 def test_nothing_to_say(text: str) -> None:
     assert advice.warnings(load_text(text)) == []
 

@@ -107,6 +107,24 @@ def test_nfs_is_in_fstab_and_mounted_before_anything_is_written(
     assert made.calls("semanage") == []
 
 
+@pytest.mark.parametrize(
+    ("release", "version"), [("el6", "4.14"), ("el9", "6.10"), ("el10", "7.4")]
+)
+def test_libvirt_s_own_network_is_removed(release: str, version: str, tmp_path: Path) -> None:
+    made = node(tmp_path, release, version)
+    made.double("virsh", "exit 1")  # it has none any more
+    own = made.path("/etc/libvirt/qemu/networks")
+    (own / "autostart").mkdir(parents=True)
+    (own / "default.xml").touch()
+    (own / "mine.xml").touch()
+    (own / "autostart/default.xml").symlink_to("../default.xml")
+    made.run(made.step("opennebula-node"))
+    assert [call.split()[2:] for call in made.calls("virsh")] == [
+        ["net-destroy", "default"], ["net-undefine", "default"],
+    ]  # fmt: skip
+    assert [file.name for file in own.rglob("*.xml")] == ["mine.xml"]
+
+
 def test_local_datastores_are_labelled(tmp_path: Path) -> None:
     made = node(tmp_path, "el9", "6.10")
     made.run(made.step("datastores"))
