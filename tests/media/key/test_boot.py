@@ -67,15 +67,17 @@ def test_an_edited_kickstart_in_a_submenu_of_a_submenu(
     nodes = [{"name": f"hv{number:02}", "role": "hypervisor"} for number in range(25)]
     site = Site.model_validate({**SITE.model_dump(exclude_unset=True), "nodes": nodes})
     make_key(KeyRequest(site=site, output=image), practice_iso(layout))
-    before = tools.read(image, "ks/hv24.ks")
+    path = "ks/hv24.ks" if layout == "el6" else "ks/hypervisor.ks"
+    before = tools.read(image, path)
     kickstart = before + b"# edited on a laptop\n" * 400
     menu = tools.read(image, "boot/grub/grub.cfg").replace(b"default=0", b'default="1>1>4"')
-    for path, data in (("ks/hv24.ks", kickstart), ("boot/grub/grub.cfg", menu)):
+    for name, data in ((path, kickstart), ("boot/grub/grub.cfg", menu)):
         (tmp_path / "edited").write_bytes(data)
-        tools.run("mcopy", "-o", "-i", tools.place(image), tmp_path / "edited", f"::/{path}")
+        tools.run("mcopy", "-o", "-i", tools.place(image), tmp_path / "edited", f"::/{name}")
     tools.fsck(image, tmp_path)
     found = start(image, firmware)
-    assert found.kickstart_path == "/ks/hv24.ks"
+    assert found.kickstart_path == f"/{path}"
+    assert ("b2ct.node=hv24" in found.cmdline.split()) == (layout != "el6")
     assert found.kickstart_sha256 == hashlib.sha256(kickstart).hexdigest()
     assert found.kickstart_sha256 != hashlib.sha256(before).hexdigest()
 
