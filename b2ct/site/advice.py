@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from ipaddress import IPv4Address
 from pathlib import Path
 
 from b2ct.site import catalogue, mirrors
@@ -117,9 +116,9 @@ def _nodes(site: Site) -> Iterator[str]:
         routes = [
             i.network
             for i in node.interfaces
-            if isinstance(i.address, IPv4Address) and site.networks[i.network].gateway
+            if i.address not in (None, "none") and site.networks[i.network].gateway
         ]
-        if len(routes) > 1 and node.interfaces[0].address != "dhcp":
+        if len(routes) > 1:
             yield (
                 f"{node.name} has a gateway on each of {', '.join(routes)}:"
                 f" its default route goes through {routes[0]}"

@@ -65,6 +65,12 @@ CASES = [
         " {network: m, address: 10.1.0.2}]}\n",
         "a has a gateway on each of n, m: its default route goes through n",
     ),
+    (
+        ADMINS + "networks: {n: {gateway: 10.0.0.1}, m: {gateway: 10.1.0.1}}\nnodes:\n"
+        "- {name: a, role: single, interfaces: [{network: n, address: dhcp},"
+        " {network: m, address: 10.1.0.2}]}\n",
+        "a has a gateway on each of n, m: its default route goes through n",
+    ),
 ]
 
 
