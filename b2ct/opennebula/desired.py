@@ -14,7 +14,7 @@ from types import MappingProxyType
 from b2ct.context.model import VmContext
 from b2ct.core.errors import B2ctError
 from b2ct.opennebula.text import Vector
-from b2ct.opennebula.versions import Dialect
+from b2ct.opennebula.versions import Dialect, numbers
 from b2ct.site import catalogue
 from b2ct.site.catalogue import Role
 from b2ct.site.cloud import Dirac, Quota, SecurityRule
@@ -135,9 +135,8 @@ def _notes(site: Site, dialect: Dialect) -> Iterator[str]:
         if network.vm_range and not network.bridge:
             yield f"network {name} is not made: it has a `vm_range` but no `bridge` for VMs"
     said = site.opennebula_version
-    numbers = tuple(int(part) for part in said.split("."))
-    if dialect.version[0] != numbers[0]:
-        yield f"site.yaml says OpenNebula {said}, the server speaks {dialect}"
+    if dialect.server and numbers(said) != numbers(dialect.server):
+        yield f"site.yaml says OpenNebula {said}, the server is {dialect.server}"
 
 
 def _hypervisors(site: Site) -> str:

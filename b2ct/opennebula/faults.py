@@ -172,6 +172,13 @@ IMAGE_ERRORS: tuple[tuple[str, str], ...] = (
         r"Could not resolve|Connection refused|timed out|404|403",
         "the front-end cannot fetch the URL: try it there with curl",
     ),
+    (
+        r"Error copying (?:/|http)",
+        "OpenNebula 7 keeps only the last line of what its driver said. The cause stands on the "
+        "front-end in /var/log/one/oned.log, in the lines with [ImM] before this one: `grep -F "
+        "'[ImM]' /var/log/one/oned.log | tail`. `Hash does not match`: the file is not the one "
+        "announced, compare its checksum. Mend the cause first",
+    ),
 )
 """What an image's ERROR says, and what helps."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from b2ct.core.errors import B2ctError
 
@@ -30,6 +30,10 @@ class Dialect:
     """`type` of such a role; empty: there is no such key."""
     grpc: bool = True
     """It also speaks gRPC (7.2)."""
+    whole_errors: bool = False
+    """ERROR of an image or VM holds what its driver said; from 7.0 on its last line alone."""
+    server: str = field(default="", compare=False)
+    """The whole version of the server that speaks it."""
 
     def __str__(self) -> str:
         """`6.10`."""
@@ -40,7 +44,7 @@ _7_2 = Dialect((7, 2))
 _7_0 = replace(_7_2, version=(7, 0), grpc=False)
 _6_10 = replace(
     _7_0, version=(6, 10), ssh_driver="ssh", flow_template="vm_template",
-    flow_contents="vm_template_contents", flow_role_type="",
+    flow_contents="vm_template_contents", flow_role_type="", whole_errors=True,
 )  # fmt: skip
 _6_8 = replace(_6_10, version=(6, 8))
 _6_4 = replace(_6_8, version=(6, 4), force_delete=False)
@@ -81,7 +85,8 @@ def dialect(version: str, notice: Callable[[str], None] = lambda _text: None) ->
         notice(f"OpenNebula {version} is newer than {newest}, the newest that b2ct knows")
     elif found < DIALECTS[0].version:
         notice(f"OpenNebula {version} is older than {DIALECTS[0]}: not everything will work")
-    return max(
+    row = max(
         (row for row in DIALECTS if row.version <= found),
         key=lambda row: row.version, default=DIALECTS[0],
     )  # fmt: skip
+    return replace(row, server=version)

@@ -11,7 +11,7 @@ As fixtures: `from tests.oned.fixtures import oned, oned_still` in a conftest.py
 `from tests.oned.bulk import fill; fill(one, hosts=500, templates=200, vms=5000)`.
 
 Options of OnedDouble:
-- `release`: "5.12", "6.10" (default) or "7.0", the rows of releases.py.
+- `release`: "5.12", "6.10" (default), "7.0" or "7.4", the rows of releases.py.
 - `clock`: `Clock(scale=50)` (default: 50 times as fast as real time), `Clock()` (stands still,
   moved by `one.tick(seconds)`), `Clock(per_call=0.5)` (each call moves it: deterministic for
   clients that poll).

@@ -30,4 +30,5 @@ RELEASES = {
     "5.12": Release("5.12.0", backups=False, vnet_states=False),
     "6.10": Release("6.10.5"),
     "7.0": Release("7.0.1", vm_scheduling=True, oneflow_vm_template=False, tm_local=True),
+    "7.4": Release("7.4.0", vm_scheduling=True, oneflow_vm_template=False, tm_local=True),
 }

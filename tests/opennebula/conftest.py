@@ -11,7 +11,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,6 +91,32 @@ class Ground:
                     kind.delete(item.id)
 
 
+@contextmanager
+def as_it_was(one: Client) -> Iterator[None]:
+    """The server's own objects, which tests take over or write into, as they were before.
+
+    OpenNebula's datastores (`--adopt` sets their drivers), the caller (who has the journal), and
+    oneadmin's group (which has the marks of users and groups).
+    """
+    before = _own(one)
+    try:
+        yield
+    finally:
+        now = _own(one)
+        for (kind, oid), template in before.items():
+            if now.get((kind, oid)) != template:
+                getattr(one, kind).update(oid, template, merge=False)
+
+
+def _own(one: Client) -> dict[tuple[str, int], Attributes]:
+    stores = {("datastores", store.id): store.template for store in one.datastores.all()}
+    return {
+        **{key: template for key, template in stores.items() if key[1] < 100},
+        ("users", one.me.id): one.users.me().template,
+        ("groups", 0): one.groups.get(0).template,
+    }
+
+
 @pytest.fixture
 def ground() -> Iterator[Ground]:
     """A live server if there is one, else a new double."""
@@ -98,10 +124,11 @@ def ground() -> Iterator[Ground]:
         where = endpoint.find(url=LIVE)
         client = Client(where, deadline=30, notice=lambda _text: None)
         live = Ground(where, client, f"b2ct-test-{secrets.token_hex(4)}-")
-        try:
-            yield live
-        finally:
-            live.sweep()
+        with as_it_was(client):
+            try:
+                yield live
+            finally:
+                live.sweep()
         return
     with OnedDouble() as double:
         yield on(double)

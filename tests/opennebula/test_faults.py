@@ -47,6 +47,12 @@ def test_a_text_is_one_short_printable_line() -> None:
     [
         ("Not allowed to copy image from /srv/x, check RESTRICTED_DIRS", "SAFE_DIRS"),
         ("failed: Hash does not match Error copying http://x", "checksum"),
+        # All that 7.4.0 leaves of a wrong checksum, recorded on a live one.
+        (
+            "Mon Nov 30 23:07:14 2026 : Error copying image in the datastore: Error copying "
+            "/var/tmp/x.img to /var/lib/one//datastores/1/dd57b5d8f0e6fdb2a4e5b99563fb50c7",
+            "in the lines with [ImM]",
+        ),
         ("write error: No space left on device", "full"),
         ("curl: (7) Connection refused", "curl"),
         ("something else", "oned.log"),

@@ -139,7 +139,10 @@ class _Run:
             self._delete(image, force=True)
             raise _AgainError(f"image {image.id} was never copied to its end") from None
         except ImageFailedError as err:
-            again = "then run the same command again: it deletes what failed, and registers it anew"
+            again = (
+                "then run the same command again: it deletes what failed, and registers it anew "
+                "(as long as the cause is there, it fails in the same way)"
+            )
             raise ImageFailedError(
                 err.message, hint=f"{err.hint.removesuffix(AGAIN)}; {again}"
             ) from None
