@@ -121,7 +121,7 @@ class AsItIs:
 
     def close(self) -> Document:
         """All of it."""
-        return Document(tuple(self._parts))
+        return Document(self._parts)
 
 
 def document(method: str, *, adapt: bool) -> AsItIs | Adapted:
@@ -167,7 +167,7 @@ class Adapted:
         """All of it."""
         self._parse(b"", final=True)
         last = _escaped(bytes(self._pending))
-        return Document((*self._before, *self._first, *self._others, last))
+        return Document([*self._before, *self._first, *self._others, last])
 
     def _parse(self, data: bytes, *, final: bool) -> None:
         if not self._broken:

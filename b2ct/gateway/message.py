@@ -54,7 +54,7 @@ class Request:
 class Document:
     """A long text as it stands in an answer: escaped, in UTF-8, in pieces."""
 
-    pieces: tuple[bytes, ...] = field(repr=False)
+    pieces: list[bytes] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,10 @@ def call(method: str, values: Sequence[Value]) -> bytes:
 
 
 def answer(made: Answer) -> list[bytes]:
-    """Write an answer as oned does: an array of values, or a fault; in pieces."""
+    """Write an answer as oned does: an array of values, or a fault; in pieces.
+
+    A document's pieces are moved, so that nobody else holds what a client does not take.
+    """
     if isinstance(made, Fault):
         inner = (
             "<fault><value><struct>"
@@ -124,7 +127,9 @@ def answer(made: Answer) -> list[bytes]:
     elif isinstance(made.value, Document):
         begin += f"{_value(True)}<value><string>"
         end = f"</string></value>{_value(0)}{end}"
-        return [begin.encode(), *made.value.pieces, end.encode()]
+        pieces = [begin.encode(), *made.value.pieces, end.encode()]
+        made.value.pieces.clear()
+        return pieces
     else:
         values = (True, made.value, 0)
     return [f"{begin}{''.join(map(_value, values))}{end}".encode()]

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import ipaddress
+import itertools
 import json
 import socket
 import ssl
@@ -27,7 +28,11 @@ from b2ct.gateway.upstream import Oned
 PATH = "/RPC2"
 CALLS_A_CONNECTION = 1000
 """After these a client has to connect again."""
-BACKLOG = 256
+BACKLOG = 1024
+"""Connections that wait to be taken. Where there is no room for one, its client tries again after
+a second."""
+AT_ONCE = 16
+"""Connections that are taken before other work has its turn."""
 SUSPICIOUS = 5.0
 """Calls that one costs which DIRAC would not send: passwords cannot be guessed at speed."""
 HEALTH_AGE = 5.0
@@ -127,7 +132,9 @@ class Gateway:
 
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        while True:
+        for number in itertools.count(1):
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
             try:
                 connection, where = await loop.sock_accept(listener)
             except OSError:  # too many open files, or a client that has gone already
@@ -211,7 +218,7 @@ class Gateway:
                 going_on = await self._request(head, reader, writer, host, peer, last)
             except BadRequest as err:
                 self._bad(host, peer, err.status)
-                await self._send(writer, http.plain(err.status, err.text))
+                await self._send(writer, [http.plain(err.status, err.text)])
                 return
             if not going_on:
                 return
@@ -226,7 +233,7 @@ class Gateway:
         length = 0 if health else self._checked(head)
         await self._wait_turn(peer)
         if health:
-            await self._send(writer, await self._health(last))
+            await self._send(writer, [await self._health(last)])
             return not last
         if not self._bodies.take(length):
             raise BadRequest(503, "too many requests at once: try again later")
@@ -286,7 +293,8 @@ class Gateway:
     async def _answer(self, answer: Answer, writer: asyncio.StreamWriter, *, close: bool) -> bool:
         close = close or self._closing
         pieces = message.answer(answer)
-        await self._send(writer, http.head(200, sum(map(len, pieces)), close=close), *pieces)
+        pieces.insert(0, http.head(200, sum(map(len, pieces)), close=close))
+        await self._send(writer, pieces)
         return not close
 
     def _bad(self, host: str, peer: str, status: int) -> None:
@@ -295,12 +303,16 @@ class Gateway:
         if status not in (429, 503) and self._rate.take(peer, time.monotonic()) is not None:
             self._audit.write({"peer": host, "method": None, "verdict": "refused", "http": status})
 
-    async def _send(self, writer: asyncio.StreamWriter, *pieces: bytes) -> None:
-        """Raises TimeoutError when the client does not take it."""
-        async with asyncio.timeout(self.limits.send_time):
-            for piece in http.together(pieces):
-                writer.write(piece)
-                await writer.drain()
+    async def _send(self, writer: asyncio.StreamWriter, pieces: list[bytes]) -> None:
+        """Raises TimeoutError when the client does not take it. The list is empty afterwards."""
+        try:
+            async with asyncio.timeout(self.limits.send_time):
+                for piece in http.together(pieces):
+                    writer.write(piece)
+                    await writer.drain()
+        finally:
+            # The error would keep the answer in memory until Python looks for cycles.
+            pieces.clear()
 
     # health
 

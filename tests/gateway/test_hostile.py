@@ -177,7 +177,7 @@ def test_large_answers_that_nobody_takes_have_a_common_limit(one: Cloud, tmp_pat
     """Of 24 answers of 4 MiB for clients that do not read, as many are held as calls may be."""
     one.double.rpc("one.template.update", one.template, f'DESCRIPTION="{"x" * (4 << 20)}"', 1)
     body = post(message.call("one.template.info", (SESSION, one.template)))
-    limits = {**LIMITS, "calls": 2, "send_time": 2}
+    limits = {**LIMITS, "calls": 2, "send_time": 1}
     with running(tmp_path, one.double.url, limits=limits) as gate, contextlib.ExitStack() as stack:
         before = gate.memory()
         for _ in range(24):
