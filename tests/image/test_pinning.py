@@ -102,7 +102,7 @@ def apt_get(chosen: Definition, folder: Path, *words: str) -> Completed:
     work = Workspace(
         folder, rehearsal.EPOCH, Namespace(as_root=True), folder / "cache", urls=state.urls
     )
-    env = {"APT_CONFIG": str(apt._apt_config(chosen, tree, work))}
+    env = {"APT_CONFIG": str(apt._apt_config(chosen, tree, work, base=False))}
     done = run(["apt-get", "update"], env=env, check=False)
     return done if done.code else run(["apt-get", *words], env=env, check=False)
 

@@ -38,6 +38,15 @@ _FROZEN_HOSTS = ("snapshot.debian.org", "snapshot.ubuntu.com")
 _HOOKS = Path("/usr/share/mmdebstrap/hooks")
 _EXCLUDES = "etc/dpkg/dpkg.cfg.d/b2ct-exclude"
 _POLICY = "usr/sbin/policy-rc.d"
+_NO_SERVICES = "#!/bin/sh\nexit 101\n"
+"""What invoke-rc.d(8) asks before it starts anything."""
+_QUIET = {
+    "DEBIAN_FRONTEND": "noninteractive",
+    "DEBCONF_NONINTERACTIVE_SEEN": "true",
+    "INITRD": "No",  # the kernel's hook makes none: it is made once, at the end
+}
+_FORMAT = 2
+"""Part of the layers' keys: to be raised when the same inputs give other layers."""
 _OPTIONS = (
     'Acquire::Languages "none"',
     'Acquire::Retries "3"',
@@ -67,6 +76,7 @@ class Apt:
     def base_inputs(self, definition: Definition) -> Mapping[str, Any]:
         """Suite, architecture, what is left out, and the tool: a script, known by its content."""
         return {
+            "format": _FORMAT,
             "tool": files.sha256(Path(need_tool("mmdebstrap"))),
             "suite": definition.system.suite,
             "architecture": definition.system.architecture,
@@ -83,27 +93,22 @@ class Apt:
         }
 
     def base(self, definition: Definition, out: Path, work: Workspace) -> None:
-        """Debian's `minbase`: essential packages and apt."""
+        """Debian's `minbase`: essential and required packages, and apt.
+
+        mmdebstrap unpacks the essential ones, so that they are programs; then each package is
+        installed as all others are, its scripts in a cell.
+        """
         tree = work.folder / "base"
-        sources = list(_sources(definition, work, base=True))
-        # --dpkgopt=path-exclude would send every archive through a filter: ten seconds more.
-        (work.folder / "exclude").write_text(_excludes(definition))
         # /bin and the like are links from the start: the package usrmerge would bring perl along.
         merged = _HOOKS / "maybe-merged-usr"
-        place = f'mkdir -p "$1"/etc/dpkg/dpkg.cfg.d; cp {work.folder}/exclude "$1"/{_EXCLUDES}'
-        _watch(
-            [
-                *("mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory"),
-                f"--architectures={ARCHITECTURES[definition.system.architecture]}",
-                *(f"--aptopt={option}" for option in _OPTIONS),
-                *("--skip=cleanup/apt/lists", "--dpkgopt=force-unsafe-io", f"--setup-hook={place}"),
-                *((f"--hook-dir={merged}", "--include=usr-is-merged") if merged.is_dir() else ()),
-                *(str(definition.system.suite), str(tree), *sources),
-            ],
-            doing="base layer",
-            work=work,
-            told=_mmdebstrap_says,
-        )
+        _extract(definition, tree, work, merged)
+        _unchanged(tree, definition, work, base=True)
+        Tree(tree).write(_POLICY, _NO_SERVICES, 0o755)
+        _install_essential(tree, work)
+        apt = _Apt(tree, _apt_config(definition, tree, work, base=True), work, "base layer")
+        apt("update")
+        also = ("usr-is-merged",) if merged.is_dir() else ()
+        apt("--yes", "install", "?priority(required)", "apt", *also)
         _unchanged(tree, definition, work, base=True)
         _remove_excluded(tree, definition.exclude)
         _clean(tree)
@@ -114,10 +119,8 @@ class Apt:
         """Everything else, with the kernel and its initramfs."""
         tree = work.folder / "packages"
         archive.unpack(base, tree)
-        config = _apt_config(definition, tree, work)
-        apt = _Apt(tree, config, work)
-        # invoke-rc.d(8): start nothing
-        Tree(tree).write(_POLICY, "#!/bin/sh\nexit 101\n", 0o755)
+        apt = _Apt(tree, _apt_config(definition, tree, work, base=False), work, "packages layer")
+        Tree(tree).write(_POLICY, _NO_SERVICES, 0o755)
         apt("update")
         _unchanged(tree, definition, work, base=False)
         wanted = [_word(name) for name in (definition.boot.kernel, *definition.packages)]
@@ -214,14 +217,48 @@ def _preferences(definition: Definition, work: Workspace) -> str:
     return "".join(parts)
 
 
-def _apt_config(definition: Definition, tree: Path, work: Workspace) -> Path:
+def _extract(definition: Definition, tree: Path, work: Workspace, merged: Path) -> None:
+    """Fetch and unpack the essential packages; nothing of them runs."""
+    # --dpkgopt=path-exclude would send every archive through a filter: ten seconds more.
+    (work.folder / "exclude").write_text(_excludes(definition))
+    temporary = work.folder / "tmp"  # /tmp is this host's
+    temporary.mkdir(exist_ok=True)
+    links = f'TMPDIR={temporary} {merged}/setup00.sh "$1"'
+    place = f'mkdir -p "$1"/etc/dpkg/dpkg.cfg.d; cp {work.folder}/exclude "$1"/{_EXCLUDES}'
+    argv = [
+        *("mmdebstrap", "--mode=root", "--variant=extract", "--format=directory"),
+        f"--architectures={ARCHITECTURES[definition.system.architecture]}",
+        *(f"--aptopt={option}" for option in _OPTIONS),
+        *("--skip=cleanup/apt", "--include=?essential", f"--setup-hook={place}"),
+        *((f"--setup-hook={links}",) if merged.is_dir() else ()),
+        str(definition.system.suite),
+        str(tree),
+        *_sources(definition, work, base=True),
+    ]
+    cell = Cell("aside", tree, network=True, writable=(work.folder,))
+    env = {**work.environment, "TMPDIR": str(temporary)}
+    _watch(cell.command(argv, env=env), doing="base layer", work=work, told=_mmdebstrap_says)
+
+
+def _install_essential(tree: Path, work: Workspace) -> None:
+    """Install what is unpacked, in an order in which no dependency can help yet."""
+    archives = Tree(tree).glob("var/cache/apt/archives/*.deb")
+    # The users and groups of all others come first.
+    archives.sort(key=lambda name: ("/base-passwd_" not in name, name))
+    words = ["dpkg", "--force-unsafe-io", "--force-depends", "--install", *archives]
+    env = {**work.environment, **_QUIET}
+    argv = Cell("inside", tree).command(words, env=env)
+    _watch(argv, doing="base layer", work=work, told=lambda _line: None)
+
+
+def _apt_config(definition: Definition, tree: Path, work: Workspace, *, base: bool) -> Path:
     """apt.conf(5) for an apt-get of the host that works on the tree; sources and pins beside it."""
     folder = work.folder / "apt"
     folder.mkdir(exist_ok=True)
     sources, preferences, config = (
         folder / name for name in ("sources.list", "preferences", "apt.conf")
     )
-    sources.write_text("".join(f"{line}\n" for line in _sources(definition, work, base=False)))
+    sources.write_text("".join(f"{line}\n" for line in _sources(definition, work, base=base)))
     preferences.write_text(_preferences(definition, work))
     architecture = ARCHITECTURES[definition.system.architecture]
     lines = (
@@ -274,6 +311,7 @@ class _Apt:
     tree: Path
     config: Path
     work: Workspace
+    doing: str
 
     def __call__(self, *words: str) -> None:
         """Run it; raises what aptsaid.explain makes of a failure."""
@@ -281,13 +319,11 @@ class _Apt:
             **self.work.environment,
             "APT_CONFIG": str(self.config),
             "TMPDIR": str(self.config.parent),
-            "DEBIAN_FRONTEND": "noninteractive",
-            "DEBCONF_NONINTERACTIVE_SEEN": "true",
-            "INITRD": "No",  # the kernel's hook makes none: it is made once, at the end
+            **_QUIET,
         }
         cell = Cell("aside", self.tree, network=True, writable=(self.work.folder,))
         argv = cell.command(["apt-get", *words], env=env)
-        _watch(argv, doing="packages layer", work=self.work, told=_apt_says)
+        _watch(argv, doing=self.doing, work=self.work, told=_apt_says)
 
 
 def _unchanged(tree: Path, definition: Definition, work: Workspace, *, base: bool) -> None:

@@ -35,7 +35,7 @@ from b2ct.image.rootfs.workspace import Workspace
 from b2ct.image.tree import Tree
 
 _TIMEOUT = 3 * 3600.0
-_FORMAT = 1
+_FORMAT = 2
 """Part of the layers' keys: to be raised when the same inputs give other layers."""
 DRIVERS = (
     *("virtio_pci", "virtio_blk", "virtio_scsi", "virtio_net", "ahci", "ata_piix", "sd_mod"),
