@@ -156,9 +156,12 @@ class Boot(Model):
 
     kernel: Package = Field(description="Kernel package; it must drive virtio, AHCI and IDE.")
     arguments: tuple[Line, ...] = Field(
-        ("console=tty0", "console=ttyS0,115200"), description="Kernel arguments."
+        ("quiet", "console=tty0", "console=ttyS0,115200"),
+        description="Kernel arguments. `quiet`: consoles show failures, the journal all.",
     )
-    timeout: int = Field(1, ge=0, le=60, description="Seconds that GRUB waits.")
+    timeout: int = Field(
+        0, ge=0, le=60, description="Seconds that GRUB shows its menu; 0: it starts at once."
+    )
 
 
 SYSPREP = (

@@ -26,7 +26,7 @@ from b2ct.core.errors import B2ctError
 from b2ct.core.run import CommandError, need_tool, run, stream
 from b2ct.image.model import Definition, Repository
 from b2ct.image.rootfs import aptsaid, aptstate, archive, keys
-from b2ct.image.rootfs.bootstrap import InstalledPackage, State
+from b2ct.image.rootfs.bootstrap import DRIVERS, InstalledPackage, State
 from b2ct.image.rootfs.cell import Cell
 from b2ct.image.rootfs.workspace import Workspace
 from b2ct.image.tree import Tree
@@ -56,6 +56,14 @@ _OPTIONS = (
     'APT::Sandbox::User "root"',
     'APT::Update::Error-Mode "any"',
 )
+_INITRAMFS = {
+    "etc/initramfs-tools/conf.d/b2ct": (
+        "# From b2ct: the drivers of a VM's disks alone, which are in modules.d/b2ct.\n"
+        "MODULES=list\nRESUME=none\n"
+    ),
+    "usr/share/initramfs-tools/modules.d/b2ct": "".join(f"{name}\n" for name in (*DRIVERS, "ext4")),
+}
+"""initramfs.conf(5): a third of what would drive any machine, and so much sooner unpacked."""
 # What installing leaves behind: times, random numbers, inode numbers, lists.
 _LEFT = (
     *("var/lib/apt/lists/*", "var/cache/apt/*", "var/cache/ldconfig/aux-cache"),
@@ -89,6 +97,7 @@ class Apt:
         return {
             "packages": sorted(definition.packages),
             "kernel": definition.boot.kernel,
+            "initramfs": _INITRAMFS,
             "repositories": _described(definition, base=False),
         }
 
@@ -345,6 +354,8 @@ def _initramfs(tree: Path, work: Workspace) -> None:
     door = Tree(tree)
     if not door.exists("usr/sbin/update-initramfs"):
         return
+    for name, text in _INITRAMFS.items():
+        door.write(name, text)
     for kernel in door.glob("boot/vmlinuz-*"):
         version = kernel.removeprefix("/boot/vmlinuz-")
         work.note(f"packages layer: making the initramfs of {version}")

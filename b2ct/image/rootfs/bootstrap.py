@@ -11,6 +11,12 @@ from typing import Any, Protocol, cast
 from b2ct.image.model import Definition
 from b2ct.image.rootfs.workspace import Workspace
 
+DRIVERS = (
+    *("virtio_pci", "virtio_blk", "virtio_scsi", "virtio_net", "ahci", "ata_piix", "sd_mod"),
+    *("sr_mod", "nvme"),
+)
+"""In every initramfs, so that the image boots on each bus that OpenNebula offers."""
+
 
 @dataclass(frozen=True)
 class InstalledPackage:

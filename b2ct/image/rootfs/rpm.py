@@ -29,7 +29,7 @@ from b2ct.core.run import CommandError, run, stream
 from b2ct.image.model import Definition, Repository
 from b2ct.image.rootfs import archive, dnfconf, dnfsaid, keys, rpmrows, rpmstate
 from b2ct.image.rootfs.aptsaid import MirrorError
-from b2ct.image.rootfs.bootstrap import InstalledPackage, State
+from b2ct.image.rootfs.bootstrap import DRIVERS, InstalledPackage, State
 from b2ct.image.rootfs.cell import Cell
 from b2ct.image.rootfs.workspace import Workspace
 from b2ct.image.tree import Tree
@@ -37,11 +37,6 @@ from b2ct.image.tree import Tree
 _TIMEOUT = 3 * 3600.0
 _FORMAT = 2
 """Part of the layers' keys: to be raised when the same inputs give other layers."""
-DRIVERS = (
-    *("virtio_pci", "virtio_blk", "virtio_scsi", "virtio_net", "ahci", "ata_piix", "sd_mod"),
-    *("sr_mod", "nvme"),
-)
-"""In every initramfs, so that the image boots on each bus that OpenNebula offers."""
 DRACUT = "etc/dracut.conf.d/90-b2ct.conf"
 _DRACUT_CONF = (
     "# From b2ct: an image does not know the machine that it will run on.\n"
