@@ -208,6 +208,33 @@ def test_a_script_that_fails_is_named_with_its_last_words(out: Place) -> None:
     assert out.left() == []
 
 
+HOSTILE = """#!/bin/sh
+# In the way of all that comes after it: sysprep, clean-up, boot loader, SELinux, packing.
+cd /
+for name in tmp var/tmp var/cache var/log etc/kernel boot/grub .autorelabel; do
+    rm -rf "$name"
+    ln -s "CANARY/$name" "$name"
+done
+for way in CANARY/mine /proc/1/rootCANARY/mine /proc/self/fd/*/CANARY/mine; do
+    if [ -e "$way" ]; then echo "found $way" >&2; exit 9; fi
+done
+"""
+
+
+def test_a_hostile_script_leads_the_build_nowhere(out: Place, tmp_path: Path) -> None:
+    """The canary is a folder of the builder, with the names that a build writes and removes."""
+    canary = tmp_path / "canary"
+    for name in ("mine", "tmp/x", "var/tmp/x", "var/cache/x", "var/log/x", "boot/grub/x"):
+        (canary / name).parent.mkdir(parents=True, exist_ok=True)
+        (canary / name).write_text(name)
+    (out.folder / "hostile.sh").write_text(HOSTILE.replace("CANARY", str(canary)))
+    done = out.build(out.define("scripts: [hostile.sh]", "hostile"))
+    assert "found" not in done.stderr
+    assert "Traceback" not in done.stderr
+    seen = {str(path.relative_to(canary)) for path in canary.rglob("*") if path.is_file()}
+    assert seen == {"mine", "tmp/x", "var/tmp/x", "var/cache/x", "var/log/x", "boot/grub/x"}
+
+
 def test_scripts_have_no_network_and_none_of_our_environment(out: Place) -> None:
     (out.folder / "look.sh").write_text(
         '#!/bin/sh\n[ -z "$B2CT_TEST_SECRET" ] || exit 3\n'
