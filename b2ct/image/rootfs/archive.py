@@ -18,6 +18,7 @@ VOLATILE = ("dev", "proc", "run", "sys")
 """Folders whose content belongs to a running system."""
 # The names of extended headers would else contain the process ID.
 _PAX = "exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime"
+_FULL = re.compile(r"No space left on device|Disk quota exceeded|Wrote only [0-9]+ of [0-9]+ bytes")
 _XATTRS = ("--xattrs", "--xattrs-include=*")
 
 
@@ -43,7 +44,7 @@ def _tar(argv: list[str | Path], place: Path) -> None:
     try:
         run(argv)
     except CommandError as err:
-        if not re.search("No space left on device|Disk quota exceeded", err.done.stderr):
+        if not _FULL.search(err.done.stderr):
             raise
         raise B2ctError(
             f"no space left in {place}",

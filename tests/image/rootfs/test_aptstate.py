@@ -12,6 +12,7 @@ from b2ct.core.errors import B2ctError
 from b2ct.core.fetch import UnreachableError
 from b2ct.image.model import Definition
 from b2ct.image.rootfs import aptstate
+from b2ct.image.rootfs.bootstrap import no_mirror
 from tests.web import serve
 
 INDEX = b"Origin: Example\nLabel: Ours\nCodename: bookworm\nDate: Sat, 01 Feb 2025 10:00:00 UTC\n"
@@ -131,3 +132,8 @@ def test_a_repository_is_told_from_others_on_its_host(
         wanted = definition(ours={"url": web.base})
         aptstate.ask(wanted, tmp_path, offline=False)
         assert aptstate.pins("ours", wanted, web.base, tmp_path) == [pin]
+
+
+def test_who_cannot_reach_cerns_packages_is_told_of_the_practice_ones() -> None:
+    assert "`b2ct practice packages`" in no_mirror("http://cvmrepo.s3.cern.ch/cvmrepo/apt")
+    assert "practice" not in no_mirror("http://deb.debian.org/debian")

@@ -72,3 +72,15 @@ def test_damage_is_an_error(tmp_path: Path) -> None:
 
 def test_removing_what_is_not_there_is_no_error(tmp_path: Path) -> None:
     archive.remove(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("left", [0, 5000, 1 << 20])
+def test_a_full_cache_says_which_folder(tmp_path: Path, small_disk: Path, left: int) -> None:
+    """However much of a block tar could still write, which decides what it says."""
+    made = tree(tmp_path / "tree", ["a"], time=EPOCH)
+    (made / "etc/large").write_bytes(os.urandom(5 << 20))
+    with (small_disk / "filler").open("wb") as filler:
+        filler.write(bytes((4 << 20) - left))
+    with pytest.raises(B2ctError, match=f"no space left in {small_disk}") as failed:
+        archive.pack(made, small_disk / "layer.part", EPOCH)
+    assert "XDG_CACHE_HOME" in failed.value.hint
