@@ -126,3 +126,8 @@ def _loaded(code: str) -> set[str]:
 def test_a_verb_module_loads_nothing_heavy(module: str) -> None:
     """`--help` of every verb, and the checks of its arguments, come before the heavy libraries."""
     assert _loaded(f"import b2ct.cli.{module}") & HEAVY == set()
+
+
+def test_the_list_of_checks_loads_no_model_and_no_client() -> None:
+    loaded = _loaded("from b2ct.validate.collect import collect\nassert len(collect(())) > 100")
+    assert loaded & (HEAVY | {"http.client", "ssl", "yaml"}) == set()

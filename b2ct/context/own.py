@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from b2ct.context.model import OwnFiles, OwnText
 from b2ct.core.errors import B2ctError
 from b2ct.site import ownfiles
-from b2ct.site.model import Site
-from b2ct.site.workers import Worker
+
+if TYPE_CHECKING:
+    from b2ct.site.model import Site
+    from b2ct.site.workers import Worker
 
 
 def read(site: Site, worker: Worker, folder: Path) -> OwnFiles:

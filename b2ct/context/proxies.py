@@ -16,11 +16,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
+from typing import TYPE_CHECKING
 
 from b2ct.core.errors import B2ctError
 from b2ct.site.catalogue import Role
-from b2ct.site.model import Node, Site
 from b2ct.site.stratum import origin
+
+if TYPE_CHECKING:
+    from b2ct.site.model import Node, Site
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,12 @@ a failure of the proxy. So VMs get the site's list.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from b2ct.site import stratum
-from b2ct.site.model import Site
+
+if TYPE_CHECKING:
+    from b2ct.site.model import Site
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,14 @@ this VM.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from b2ct.context import render
 from b2ct.context.model import Expanded, OwnFiles, VmContext
 from b2ct.core.errors import B2ctError
-from b2ct.site.model import Site
+
+if TYPE_CHECKING:
+    from b2ct.site.model import Site
 
 NAME = "squid"
 MIB = 2**20

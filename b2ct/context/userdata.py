@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from email.message import Message
 from email.mime.nonmultipart import MIMENonMultipart
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from b2ct.context.model import ContextFile, VmContext
 from b2ct.core.mime import multipart
 from b2ct.site import ownfiles
+
+if TYPE_CHECKING:
+    from b2ct.context.model import ContextFile, VmContext
 
 MERGE = "list(append)+dict(no_replace,recurse_list)+str()"
 """How cloud-init adds the site's own cloud-config: lists grow, and what B2CT says stays."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from b2ct.context import proxies, render, servers
 from b2ct.context.model import ContextFile, Expanded, OwnFiles, VmContext
 from b2ct.core.errors import B2ctError
-from b2ct.site.model import Site
 from b2ct.site.stratum import CONFIG_REPOSITORY
 from b2ct.site.workers import DEFAULT_NAME, Worker
+
+if TYPE_CHECKING:
+    from b2ct.site.model import Site
 
 MIB = 2**20
 READY = "/usr/libexec/b2ct/contextualised"

@@ -10,12 +10,15 @@ other address DIRECT: a proxy that refuses counts as one that is broken.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from b2ct.context import proxies
 from b2ct.core.errors import B2ctError
 from b2ct.site.catalogue import Role
-from b2ct.site.model import Site
 from b2ct.site.stratum import origin
+
+if TYPE_CHECKING:
+    from b2ct.site.model import Site
 
 MEDIA_TYPE = "application/x-ns-proxy-autoconfig"
 DEFAULT_PORTS = (80, 8000)

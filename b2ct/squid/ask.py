@@ -6,7 +6,6 @@ its headers, CONNECT, and the address that the request comes from.
 
 from __future__ import annotations
 
-import http.client
 import re
 import socket
 from collections.abc import Mapping
@@ -81,6 +80,8 @@ def ask(
 
     Raises B2ctError when this machine has no such address. `patience` is in seconds.
     """
+    import http.client  # slow to import
+
     connection = http.client.HTTPConnection(
         through.host, through.port, timeout=patience, source_address=(source, 0) if source else None
     )

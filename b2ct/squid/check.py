@@ -7,15 +7,18 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from b2ct.context import proxies, servers
 from b2ct.core.errors import B2ctError
 from b2ct.site import stratum
-from b2ct.site.model import Site
 from b2ct.squid import manifest
 from b2ct.squid.ask import Answer, Proxy, is_here, proxy
-from b2ct.squid.manifest import Manifest
+
+if TYPE_CHECKING:
+    from b2ct.site.model import Site
+    from b2ct.squid.manifest import Manifest
 
 Ask = Callable[..., Answer]
 """As b2ct.squid.ask.ask."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import ip_network
+from typing import TYPE_CHECKING
 
 from b2ct.context import wpad
 from b2ct.site import catalogue
 from b2ct.site.catalogue import OpenNebula, Release, Role
-from b2ct.site.crosscheck import nodes
-from b2ct.site.model import Node, Site
+
+if TYPE_CHECKING:
+    from b2ct.site.model import Node, Site
 
 DATASTORES = "/var/lib/one/datastores"
 SPOOL = "/var/spool/squid"
@@ -71,6 +73,8 @@ def control_of(site: Site) -> Node | None:
 
 def runs_squid(site: Site, node: Node) -> bool:
     """The site's squid is on this node."""
+    from b2ct.site.crosscheck import nodes  # slow to import
+
     return nodes.runs_squid(site, node)
 
 

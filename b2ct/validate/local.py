@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from b2ct.core import run
 from b2ct.core.errors import B2ctError
-from b2ct.site.model import Node
 from b2ct.validate.answer import LARGEST, Answer, CommandTimeoutError, UnreachableError
+
+if TYPE_CHECKING:
+    from b2ct.site.model import Node
 
 PRELUDE = 'PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"; '
 

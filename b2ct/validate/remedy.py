@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import string
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from b2ct.site.catalogue import Role
-from b2ct.site.model import Node, Site
+
+if TYPE_CHECKING:
+    from b2ct.site.model import Node, Site
 
 
 @dataclass(frozen=True)

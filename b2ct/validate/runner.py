@@ -20,11 +20,11 @@ from b2ct import __version__
 from b2ct.core.console import note
 from b2ct.core.errors import B2ctError
 from b2ct.site.catalogue import Role
-from b2ct.site.crosscheck.nodes import runs_squid
 from b2ct.validate import collect, given, remedy
 from b2ct.validate.answer import Asked
 from b2ct.validate.check import EVERY, Check, NotApplicableError, Severity, Subject
 from b2ct.validate.cloud import Cloud
+from b2ct.validate.expect import runs_squid
 from b2ct.validate.interrupts import gentle
 from b2ct.validate.results import NOT_LOOKED_AT, About, NodeReport, Outcome, Report, Result
 from b2ct.validate.scrub import Scrubber

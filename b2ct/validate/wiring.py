@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import IPv4Address
+from typing import TYPE_CHECKING
 
 from b2ct.site.catalogue import Role
-from b2ct.site.model import Interface, Node, Site
+
+if TYPE_CHECKING:
+    from b2ct.site.model import Interface, Node, Site
 
 
 @dataclass(frozen=True)

@@ -114,8 +114,10 @@ def test_squid_has_nothing_to_complain_about(tmp_path: Path) -> None:
     done = subprocess.run(
         [str(SQUID), "-k", "parse", "-f", file], capture_output=True, text=True, check=True
     )
-    said = done.stdout + done.stderr
-    assert not re.search(r"ERROR|WARNING|unrecognized|FATAL", said), said
+    # What it says of this machine's own name is not about the configuration.
+    lines = (done.stdout + done.stderr).splitlines()
+    said = [line for line in lines if "rDNS" not in line and "public hostname" not in line]
+    assert not [x for x in said if re.search(r"ERROR|WARNING|unrecognized|FATAL", x)], said
 
 
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 
 from b2ct.squid import check as checks
 from b2ct.squid.ask import Answer, Proxy
-from b2ct.squid.check import Row
 
 if TYPE_CHECKING:
     from testinfra.host import Host
 
     from b2ct.site.model import Site
+    from b2ct.squid.check import Row
 
 OUTSIDER = "127.0.0.2"
 """An address of every Linux machine, which the squid's list of clients does not have."""
