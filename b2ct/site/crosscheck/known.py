@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
-from ipaddress import IPv4Network
 from pathlib import Path as File
 
 from b2ct.document.finding import Finding, did_you_mean
@@ -16,8 +15,6 @@ from b2ct.site.model import Site
 from b2ct.site.placeholders import is_placeholder
 
 FOLDER = File(__file__).parent.parent / "known"
-LIBVIRT = IPv4Network("192.168.122.0/24")
-"""The network that libvirt's packages bring, on the bridge virbr0 of every hypervisor."""
 
 # What has such a name is not a bridge of the site's, or will not stay one.
 _TAKEN = (
@@ -44,12 +41,6 @@ def findings(site: Site) -> Iterator[Finding]:
         if network.bridge and (why := taken(network.bridge)):
             yield Finding(
                 ("networks", name, "bridge"), f"this is {why} name: expected another, such as br0"
-            )
-        if network.cidr and network.cidr.overlaps(LIBVIRT):
-            yield Finding(
-                ("networks", name, "cidr"),
-                f"overlaps with {LIBVIRT}, libvirt's own network on every hypervisor",
-                "use another private network",
             )
     for i, node in enumerate(site.nodes):
         if node.serial and is_placeholder(node.serial):
