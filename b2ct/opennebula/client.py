@@ -27,7 +27,8 @@ class Client:
     """Speaks to one front-end as one user.
 
     `deadline` is in seconds, for each call with all its attempts. A front-end that has answered
-    before and is away now (it restarts) is waited for as long. `notice` hears about waiting.
+    before and is away now (it restarts) is waited for as long. `notice` hears about waiting;
+    `sleep` is what passes the seconds between two looks at something that the server does.
     """
 
     def __init__(
@@ -37,8 +38,10 @@ class Client:
         deadline: float = DEADLINE,
         pauses: Pauses | None = None,
         notice: Callable[[str], None] = console.note,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.endpoint = endpoint
+        self.sleep = sleep
         self.notice = notice
         self.transport = Transport(endpoint, deadline=deadline, pauses=pauses, notice=notice)
         self.images = kinds.Images(self.transport)

@@ -38,7 +38,7 @@ def _cluster(run: Run, oid: int) -> None:
             there = run.one.clusters.get(oid)
             if there.hosts or there.datastores or time.monotonic() >= end:
                 raise
-        time.sleep(PAUSE)
+        run.one.sleep(PAUSE)
 
 
 def _empty(run: Run, oid: int) -> None:

@@ -53,7 +53,7 @@ def wait_image(
         raise _image_failed(image)
 
     start = time.monotonic()
-    found = _poll(look, start + deadline)
+    found = _poll(one, look, start + deadline)
     if found is None:
         raise StuckError(
             f"image {image_id} is still being copied after {deadline:.0f} s",
@@ -75,7 +75,7 @@ def wait_image_gone(one: Client, image_id: int, *, deadline: float) -> None:
             raise _image_failed(image)
         return None
 
-    if _poll(look, time.monotonic() + deadline) is None:
+    if _poll(one, look, time.monotonic() + deadline) is None:
         raise StuckError(
             f"image {image_id} is still there {deadline:.0f} s after it was deleted",
             hint="see /var/log/one/oned.log on the front-end",
@@ -100,7 +100,7 @@ def wait_network(one: Client, network_id: int, *, deadline: float) -> VirtualNet
             "`--delete` gets it out of there",
         )
 
-    found = _poll(look, time.monotonic() + deadline)
+    found = _poll(one, look, time.monotonic() + deadline)
     if found is None:
         raise StuckError(
             f"virtual network {network_id} is not ready after {deadline:.0f} s",
@@ -133,7 +133,7 @@ def wait_vm(one: Client, vm_id: int, *, deadline: float, progress: Progress = _q
         return None
 
     start = time.monotonic()
-    found = _poll(look, start + deadline)
+    found = _poll(one, look, start + deadline)
     if found is not None:
         return found
     vm = last[-1]
@@ -159,7 +159,7 @@ def _image_failed(image: Image) -> ImageFailedError:
     )
 
 
-def _poll(look: Callable[[], T | None], end: float) -> T | None:
+def _poll(one: Client, look: Callable[[], T | None], end: float) -> T | None:
     """Look until there is something, or until the end; the last look is at the end."""
     pause = FIRST_PAUSE
     while True:
@@ -167,5 +167,5 @@ def _poll(look: Callable[[], T | None], end: float) -> T | None:
         left = end - time.monotonic()
         if found is not None or left <= 0:
             return found
-        time.sleep(min(pause, left))
+        one.sleep(min(pause, left))
         pause = min(pause * 1.5, LONGEST_PAUSE)

@@ -141,8 +141,10 @@ def double() -> Iterator[OnedDouble]:
         yield one
 
 
-def on(double: OnedDouble) -> Ground:
-    """A ground on a double."""
+def on(double: OnedDouble, *, ticking: bool = False) -> Ground:
+    """A ground on a double; `ticking`: its clock goes on when the client waits, and nobody does."""
     where = Endpoint(double.url, double.auth, proxy="")
     one = Client(where, deadline=30, pauses=QUICK, notice=lambda _text: None)
+    if ticking:
+        one.sleep = double.tick
     return Ground(where, one, "t-")

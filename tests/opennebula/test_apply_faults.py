@@ -34,7 +34,7 @@ def ground(double: OnedDouble) -> Ground:
 
 
 def ready(double: OnedDouble) -> Ground:
-    ground = on(double)
+    ground = on(double, ticking=True)
     wait_image(ground.one, ground.image(), deadline=30)
     double.calls.clear()
     return ground
@@ -51,7 +51,7 @@ def is_whole(double: OnedDouble, cloud: Cloud) -> None:
     made = [item for pool in pools for item in pool if item.name.startswith("t-")]
     assert sorted(item.name for item in made) == ["t-guard", "t-hv01", "t-hv02", "t-vms", "t-w"]
     assert all(item.template.get("B2CT_SITE") == name("site") for item in made)
-    one = on(double).one
+    one = on(double, ticking=True).one
     accounts = [i for i in (*one.users.all(), *one.groups.all()) if i.name.startswith("t-")]
     assert sorted(item.name for item in accounts) == ["t-dirac", "t-dirac", "t-people"]
     assert all(one.owners.made(item, name("site")) for item in accounts)
@@ -62,7 +62,7 @@ def is_whole(double: OnedDouble, cloud: Cloud) -> None:
 
 def ended(double: OnedDouble, cloud: Cloud) -> None:
     """A second run, with nothing in its way, completes it; a third has nothing to do."""
-    one = on(double).one
+    one = on(double, ticking=True).one
     cloud.apply(one)
     assert cloud.plan(one, PRUNE).pending == ()
     is_whole(double, cloud)
