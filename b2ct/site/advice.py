@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from ipaddress import IPv4Network
 from pathlib import Path
 
 from b2ct.site import catalogue, mirrors
@@ -90,8 +91,17 @@ def _logins(site: Site) -> Iterator[str]:
         yield "whoever finds the medium can read oneadmin's password (`on_medium` accepts that)"
 
 
+LIBVIRT = IPv4Network("192.168.122.0/24")
+"""The network that libvirt's packages bring; our hypervisors lose it at their first boot."""
+
+
 def _networks(site: Site) -> Iterator[str]:
     for name, network in site.networks.items():
+        if network.cidr and network.cidr.overlaps(LIBVIRT):
+            yield (
+                f"network {name} overlaps with {LIBVIRT}, libvirt's own: B2CT takes that from its"
+                " hypervisors, but a laptop or server with libvirt cannot reach the site"
+            )
         if network.vm_range and network.cidr is None:
             yield f"network {name} gives addresses to VMs but has no `cidr`: they lack a netmask"
         if network.vm_range and network.bridge is None:

@@ -13,6 +13,7 @@ ADMINS = f"admins: [{{name: Ada, ssh_keys: ['{KEY}']}}]\n"
 CASES = [
     (ADMINS, "root has no password"),
     ("", "nobody can log in to the machines"),
+    ("networks: {a: {cidr: 192.168.122.0/25}}", "overlaps with 192.168.122.0/24, libvirt's own"),
     ("secrets: {root_password: {env: A}}", "nobody can log in by SSH"),
     (ADMINS + "release: {version: el7}", "el7 has had no updates since 2024"),
     (ADMINS + "release: {version: el6}", "OpenNebula 4.14 are not signed by anybody"),
