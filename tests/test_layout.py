@@ -16,6 +16,7 @@ FOLDERS = {
 }
 FILES = {
     *("Vagrantfile", "pyproject.toml", "README.md", "ARCHITECTURE.md", "CHANGELOG.md", "LICENSE"),
+    "SECURITY.md",
     ".gitignore",
 }
 # What tools leave behind in a working copy; .gitignore has them too.
@@ -54,7 +55,9 @@ def test_what_passes_is_ignored_by_git() -> None:
         assert re.search(rf"^/?{re.escape(name)}/$", ignored, re.MULTILINE), name
 
 
-@pytest.mark.parametrize("name", ["script/bootstrap", "script/test", "script/demo", ".ci/run"])
+@pytest.mark.parametrize(
+    "name", ["script/bootstrap", "script/test", "script/demo", "script/audit", ".ci/run"]
+)
 def test_scripts_can_be_run(name: str) -> None:
     path = ROOT / name
     assert path.stat().st_mode & 0o111

@@ -18,7 +18,7 @@ PACKAGING: Mapping[str, str] = {
     "centos": "rpm",
 }
 """How each distribution's packages come."""
-NOT_IN_AN_IMAGE = ("/proc", "/sys", "/dev", "/run", "/tmp", "/var/run", "/var/tmp")  # noqa: S108
+NOT_IN_AN_IMAGE = ("/proc", "/sys", "/dev", "/run", "/tmp", "/var/run", "/var/tmp")  # noqa: S108 - names
 """Where nothing that an image holds survives a boot."""
 CLUSTERS = (512, 2 * MIB)
 """Cluster sizes that QCOW2 has: powers of two from 512 bytes to 2 MiB (docs/interop/qcow2.txt)."""

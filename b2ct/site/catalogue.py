@@ -116,6 +116,9 @@ class Release:
     """The version of its newest Python that runs B2CT, such as `3.11`; empty: it packages none."""
     python_package: str = ""
     """The package that brings `python` under the name `python3.11` and the like."""
+    bridged_frames: str = "zone"
+    """How its firewall lets frames between VMs pass: a firewalld `zone` with <forward/> (0.9), its
+    `direct` rules, or `iptables`."""
 
     @property
     def epel_fingerprint(self) -> str:
@@ -146,6 +149,7 @@ RELEASES: Mapping[str, Release] = MappingProxyType(
                 first_stage_reads_text=True, unattended=("unsupported_hardware",), ntp_command="",
                 eula=False, addons=False, boot_drive=False, bridge_ports=(),
                 raid_names=("md0", "md1"), mirror_esp=False,
+                bridged_frames="iptables",
             ),
             Release(
                 "el7", 7, "RHEL7", "inst.ks", True, "systemd", True, True, True, True,
@@ -154,7 +158,7 @@ RELEASES: Mapping[str, Release] = MappingProxyType(
                 rocci=True, unknown_ssh_keys=("sk-",),
                 epel="https://archives.fedoraproject.org/pub/archive/epel/7/x86_64/",
                 epel_key="https://archives.fedoraproject.org/pub/archive/epel/RPM-GPG-KEY-EPEL-7",
-                ntp_command="ntpservers",
+                ntp_command="ntpservers", bridged_frames="direct",
             ),
             Release(
                 "el8", 8, "RHEL8", "inst.ks", True, "systemd", True, True, True, True,

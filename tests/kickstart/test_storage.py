@@ -54,6 +54,8 @@ def test_a_usb_disk_is_taken_only_when_it_is_named(tmp_path: Path) -> None:
         (r"inst.ks=hd:LABEL=B2\x20CT:/ks/auto.ks", ""),
         ("ks=hd:sdb1:/ks/auto.ks", ""),
         ("inst.repo=hd:/dev/sdb1:/", ""),
+        ("inst.repo=hd:/dev/disk/by-path/pci-0000:00:14.0-usb-0:1:1.0-part1:/el9.iso", ""),
+        ("root=live:CDLABEL=B2CT", ""),
         ("quiet", "/dev/sdb1 /run/install/repo vfat ro 0 0"),
         ("quiet", "/dev/sdb /run/initramfs/live iso9660 ro 0 0"),
     ],
@@ -62,6 +64,7 @@ def test_the_medium_is_never_offered(tmp_path: Path, cmdline: str, mounts: str) 
     made = machine(tmp_path)
     made.disk("sda", 500)
     made.disk("sdb", 16, Part(1, 8000, "vfat", "B2 CT" if "x20" in cmdline else "B2CT"))
+    made.link("disk/by-path/pci-0000:00:14.0-usb-0:1:1.0-part1", "sdb1")
     made.write("proc/cmdline", cmdline)
     made.write("proc/mounts", mounts)
     assert made.shell(SHOW) == ("sda|sdb: the installation medium|")

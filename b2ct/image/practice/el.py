@@ -175,7 +175,7 @@ def _filesystem() -> PracticePackage:
             *(folder(path) for path in ("/dev", "/run", "/var", "/usr")),
             folder("/root", 0o550),
             folder("/tmp", 0o1777),  # noqa: S108 - in the package
-            folder("/var/tmp", 0o1777),  # noqa: S108
+            folder("/var/tmp", 0o1777),  # noqa: S108 - of the package
             link("/var/run", "../run"),
             link("/var/lock", "../run/lock"),
         ),

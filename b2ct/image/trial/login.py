@@ -83,8 +83,8 @@ def _connect(port: int, key: OneTimeKey) -> Shell:
 
     _greeted(port)
     client = paramiko.SSHClient()
-    # The VM made its host key a moment ago; nobody can know it, and the port is on loopback.
-    client.set_missing_host_key_policy(paramiko.AutoAddPolicy())  # noqa: S507
+    # The VM made its host key a moment ago, nobody can know it.
+    client.set_missing_host_key_policy(paramiko.AutoAddPolicy())  # noqa: S507 - on loopback
     try:
         client.connect(
             "127.0.0.1", port, "root", pkey=key.key, look_for_keys=False, allow_agent=False,

@@ -16,7 +16,7 @@ from b2ct.media.stick.devices import Block, Kind, Machine, Use
 
 SYSTEM_POINTS = frozenset(
     {"/", "/boot", "/boot/efi", "/efi", "/usr", "/usr/local", "/var", "/var/lib", "/var/log"}
-    | {"/var/tmp", "/home", "/opt", "/srv", "/root", "/tmp", "/sysroot", "/cdrom"}  # noqa: S108
+    | {"/var/tmp", "/home", "/opt", "/srv", "/root", "/tmp", "/sysroot", "/cdrom"}  # noqa: S108 - names
     | {"/run/initramfs/live", "/run/live/medium", "/run/archiso/bootmnt", "/run/rootfsbase"}
     | {"/lib/live/mount/medium"}
 )

@@ -241,9 +241,6 @@ def chrony(site: Plan) -> str:
 def network_script(machine: Machine, site: Plan) -> str:
     """What NetworkManager does on a real machine."""
     lines = ["set -e", "ip link set lo up"]
-    # The kernel's own default; on EL nothing loads br_netfilter.
-    frames = "/proc/sys/net/bridge/bridge-nf-call-iptables"
-    lines.append(f"if [ -e {frames} ]; then echo 0 > {frames}; fi")
     for cable in machine.cables:
         lines.append(f"ip link set {cable.device} up")
         if machine.role == "hypervisor":

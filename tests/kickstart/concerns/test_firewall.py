@@ -135,3 +135,40 @@ def test_iptables_accepts_the_rules(role: Role, tmp_path: Path) -> None:
         ["/usr/sbin/iptables-restore", "--test", file], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("version", "known"), [("0.6.3", False), ("0.8.9", False), ("0.9.0", True), ("2.1.1", True)]
+)
+def test_bridges_are_in_the_zone_where_firewalld_can_forward(
+    version: str, known: bool, tmp_path: Path
+) -> None:
+    made = machine(tmp_path, site(), Role.HYPERVISOR)
+    for folder in ("etc/firewalld/zones", "etc/sysctl.d"):
+        made.path(folder).mkdir(parents=True, exist_ok=True)
+    for name in ("br-vms", "virbr0"):
+        made.path(f"/sys/class/net/{name}/bridge").mkdir(parents=True)
+    made.path("/sys/class/net/eno1").mkdir()
+    made.path("/etc/firewalld/firewalld.conf").write_text("DefaultZone=public\n")
+    made.double("systemctl")
+    made.double("firewall-offline-cmd", f"echo {version}")
+    made.double("nmcli", '[ "$1" != -g ] || echo "Bridge of VMs"')
+    done = made.run("/usr/libexec/b2ct/firewall")
+    zone = made.path("/etc/firewalld/zones/b2ct.xml").read_text()
+    assert ('<interface name="br-vms"/>\n  <forward/>\n</zone>' in zone) == known
+    assert "virbr0" not in zone
+    assert ("dnf -y update firewalld" in done.stderr) != known
+    assert made.calls("nmcli") == [
+        "-g GENERAL.CONNECTION device show br-vms",
+        "connection modify Bridge of VMs connection.zone b2ct",
+    ]
+
+
+def test_direct_rules_of_an_administrator_stay(tmp_path: Path) -> None:
+    made = opened(tmp_path, "el7", Role.HYPERVISOR)
+    direct = made.path("/etc/firewalld/direct.xml")
+    assert "opennebula" in direct.read_text()
+    own = '<direct>\n<rule ipv="ipv4" table="filter" chain="INPUT" priority="0">-j LOG</rule>\n'
+    direct.write_text(own)
+    made.run("/usr/libexec/b2ct/firewall")
+    assert direct.read_text() == own

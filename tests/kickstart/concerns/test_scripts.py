@@ -98,7 +98,7 @@ def unbounded(script: str) -> list[str]:
         for index, word in enumerate(words)
         if word in OTHERS
         and not {"within", "timeout", "ask_one"} & set(words[:index])
-        and not {"--max-time", "as", "group"} & set(words)
+        and not {"--max-time", "--help", "as", "group"} & set(words)
         and words[0] not in ("echo", "later", "rpm", "run:")
     ]
 
