@@ -1,6 +1,7 @@
 """How long does a validation take? Against plain pytest with testinfra, on the same checks.
 
     .venv/bin/python benchmarks/validate.py [--nodes 40] [--rounds 3] [--many 200] [--shipped]
+    .venv/bin/python benchmarks/validate.py --alone [--nodes 40] [--rounds 3]
 
 A real sshd on this machine listens on as many loopback addresses as there are nodes. The checks are
 those of benchmarks/validate_checks, written as testinfra's documentation does. Plain pytest runs
@@ -9,6 +10,9 @@ processes are timed, start included, and both have to come to the same verdicts.
 the checks of the nodes that ship with B2CT instead: those ask much in one command, which only pays
 where answers are remembered (4 nodes are enough then). Last, as many nodes as --many says are
 validated by ours alone. Plain pytest takes minutes for 40 nodes.
+
+--alone compares all nodes with one of them: the checks of benchmarks/validate_waits take 10 s on
+each, as real nodes make one wait, and hardly any processor time, for here one machine is all nodes.
 """
 
 from __future__ import annotations
@@ -40,6 +44,9 @@ NAMES = ("names-lead-to-nodes", "addresses-lead-to-names", "outside-names-are-kn
 WORTH = 5.0
 """The least ratio that the project promises."""
 # Either's exit code 1 says that a check failed, which is no failure of the benchmark.
+ALONE = 1.3
+"""The most that all nodes may take, in times of one."""
+WAITS = ROOT / "benchmarks/validate_waits"
 TOLERANT = ("sh", "-c", '"$@"; test $? -le 1', "sh")
 
 
@@ -52,7 +59,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--many", type=int, default=200)
     parser.add_argument("--shipped", action="store_true")
+    parser.add_argument("--alone", action="store_true")
     options = parser.parse_args()
+    if options.alone:
+        sys.exit(0 if _alone(options.nodes, options.rounds) else 1)
     with _field(options.nodes) as (here, folder):
         ours, peer = _ours(here, folder, options.shipped), _peer(here, folder, options.shipped)
         runs = alternate((Way("b2ct validate", ours), Way("pytest --hosts", peer)), options.rounds)
@@ -66,6 +76,22 @@ def main() -> None:
     if ratio < WORTH:
         print(f"less than the {WORTH:g} times that it should be")
     sys.exit(0 if whole and ratio >= WORTH else 1)
+
+
+def _alone(count: int, rounds: int) -> bool:
+    """Whether many nodes that wait cost little more than one."""
+    with _field(count) as (here, folder):
+        every = [*_ours(here, folder, shipped=False)]
+        every = [
+            WAITS if word == CHECKS else "waits" if word == "usual" else word for word in every
+        ]
+        one = [*every, "--node", next(iter(here.machines))]
+        runs = alternate((Way("one node", one), Way(f"{count} nodes", every)), rounds)
+    print("\n".join(table(runs, "one node")))
+    alone, all_of_them = (statistics.median(run.wall for run in found) for found in runs.values())
+    ratio = all_of_them / alone
+    print(f"{count} nodes take {ratio:.2f} times as long as one (at most {ALONE:g})")
+    return ratio <= ALONE
 
 
 def _many(count: int, shipped: bool) -> bool:

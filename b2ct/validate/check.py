@@ -18,7 +18,7 @@ So the same modules also run under plain pytest with testinfra's own `--hosts`.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NoReturn
@@ -53,18 +53,32 @@ class Subject(StrEnum):
 class CheckFailedError(AssertionError):
     """A check found something wrong, and knows better than its metadata what mends it."""
 
-    def __init__(self, message: str, remedy: str = "") -> None:
+    def __init__(self, message: str, remedy: str = "", items: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.remedy = remedy
+        self.items = tuple(items)
 
 
 class NotApplicableError(Exception):
     """The site does not have what the check is about; the argument says what."""
 
 
-def fail(message: str, remedy: str = "") -> NoReturn:
-    """End the check: it failed. `remedy` replaces that of the metadata where it is given."""
-    raise CheckFailedError(message, remedy)
+def fail(message: str, remedy: str = "", items: Sequence[str] = ()) -> NoReturn:
+    """End the check: it failed. `remedy` replaces that of the metadata where it is given.
+
+    With `items` the message ends with the first of them, and says how many more there are: the
+    report's JSON has all.
+    """
+    raise CheckFailedError(message + _listed(items), remedy, items)
+
+
+SHOWN = 5
+"""Items of a list that a message names."""
+
+
+def _listed(items: Sequence[str]) -> str:
+    more = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
+    return ", ".join(items[:SHOWN]) + more
 
 
 def not_applicable(reason: str) -> NoReturn:

@@ -19,7 +19,9 @@ HEAD = """# The checks of `b2ct validate`
 is in [validate.md](validate.md).
 
 In remedies stand `{{node}}`, `{{address}}`, `{{control}}`, `{{domain}}` and `{{user}}` for the
-site's own values, which the report fills in.
+site's own values, which the report fills in. A remedy is a command to paste. One that begins with
+`by hand:` says what somebody has to do; one that begins with `in the report:` stands for a command
+that the check makes of what it has found.
 """
 
 

@@ -50,6 +50,8 @@ class Result:
     seconds: float = 0.0
     evidence: tuple[str, ...] = ()
     """The last commands that the check ran with what they answered, shortened, without secrets."""
+    items: tuple[str, ...] = ()
+    """Of a list, all; the message names the first ones only."""
 
 
 @dataclass(frozen=True)
@@ -127,5 +129,5 @@ def _node(values: dict[str, Any]) -> NodeReport:
 
 
 def _result(values: dict[str, Any]) -> Result:
-    evidence = tuple(values["evidence"])
-    return Result(**{**values, "outcome": Outcome(values["outcome"]), "evidence": evidence})
+    lists = {name: tuple(values.get(name, ())) for name in ("evidence", "items")}
+    return Result(**{**values, **lists, "outcome": Outcome(values["outcome"])})

@@ -21,6 +21,7 @@ from b2ct.core.console import note
 from b2ct.core.errors import B2ctError
 from b2ct.site.catalogue import Role
 from b2ct.validate import collect, given, remedy
+from b2ct.validate.advice import by_hand
 from b2ct.validate.answer import Asked
 from b2ct.validate.check import EVERY, Check, NotApplicableError, Severity, Subject
 from b2ct.validate.cloud import Cloud
@@ -43,7 +44,7 @@ ANSWERS = Check(
     function=lambda: None,
     proves="the node answers over ssh and lets us become root",
     why="nothing else of it can be looked at, by us or by anybody who is to mend it",
-    remedy="look at its console: is it on, and on the network?",
+    remedy="by hand: look at its console: is it on, and on the network?",
     severity=Severity.ERROR,
     subject=Subject.NODE,
     roles=EVERY,
@@ -254,7 +255,8 @@ class _Run:
             state.host = host_of(state.asked)
         except B2ctError as err:
             state.unreachable = self.scrubber.clean(err.message)
-            result = Result(ANSWERS.name, Outcome.FAILED, state.unreachable, err.hint)
+            hint = by_hand(err.hint or ANSWERS.remedy)
+            result = Result(ANSWERS.name, Outcome.FAILED, state.unreachable, hint)
         if self.stopped.is_set():
             if state.asked is not None:
                 state.asked.close()
@@ -267,7 +269,7 @@ class _Run:
         node, host = state.node, state.host
         if state.unreachable:
             reason = f"{NOT_LOOKED_AT}{state.unreachable}"
-            hint = f"ssh {self.plan.user}@{state.address}, then run this again"
+            hint = by_hand(f"mend `{ANSWERS.name}` of {node.name}, then run this again")
             self._tell(state, Result(check.name, Outcome.NOT_RUN, reason, hint))
             return
         self.listener.running(node.name, check.name)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from b2ct.validate.results import NOT_LOOKED_AT, About, NodeReport, Outcome, Report, Result
+from b2ct.validate import tally
+from b2ct.validate.results import About, NodeReport, Outcome, Report, Result
 
 SHOWN = 4
 """Nodes with the same failure that are shown one by one; the report has all."""
@@ -28,6 +29,7 @@ def lines(report: Report) -> Iterator[str]:
     yield from _failures(report)
     yield from _nodes(report)
     yield ""
+    yield tally.verdict(report)
     yield counts(report)
 
 
@@ -49,13 +51,12 @@ def counts(report: Report) -> str:
 def _failures(report: Report) -> Iterator[str]:
     """One paragraph for each check that failed, with the nodes where it did."""
     about = {one.name: one for one in report.checks}
-    bad = report.failures()
-    looked_at = [row for row in bad if not row[1].message.startswith(NOT_LOOKED_AT)]
-    checks = dict.fromkeys(result.check for _, result in looked_at)
-    for check in checks:
-        rows = [row for row in looked_at if row[1].check == check]
+    bad, away = report.failures(), tally.lost(report)
+    found = [row for row in bad if row[0] not in away]
+    for check in dict.fromkeys(result.check for _, result in found):
+        rows = [row for row in found if row[1].check == check]
         yield from _paragraph(rows, about.get(check))
-    yield from _not_looked_at(report)
+    yield from _not_reached([row for row in bad if row[0] in away], report)
     if bad:
         yield ""
 
@@ -77,12 +78,23 @@ def _paragraph(rows: list[tuple[str, Result]], about: About | None) -> Iterator[
         yield f"         likewise {_names(rest)}"
 
 
-def _not_looked_at(report: Report) -> Iterator[str]:
-    """Of a node that was lost in mid-run: one line instead of one for each check."""
+def _not_reached(rows: list[tuple[str, Result]], report: Report) -> Iterator[str]:
+    """The nodes that were not reached, or were lost: one group, after what is wrong elsewhere."""
+    first = dict(reversed(rows))
+    if not first:
+        return
+    away = [node.name for node in report.nodes if node.unreachable]
+    yield f"not run  {len(rows)} checks of {_names(away)}"
+    groups: dict[tuple[str, str], list[str]] = {}
     for node in report.nodes:
-        rows = [one for one in node.results if one.message.startswith(NOT_LOOKED_AT)]
-        if rows:
-            yield f"not run  {len(rows)} further checks of {node.name}: {node.unreachable}"
+        if node.unreachable:
+            groups.setdefault((node.unreachable, first[node.name].remedy), []).append(node.name)
+    for (why, remedy), names in list(groups.items())[:SHOWN]:
+        yield f"         {_names(names)}: {why}"
+        yield f"         -> {remedy}"
+    rest = [name for names in list(groups.values())[SHOWN:] for name in names]
+    if rest:
+        yield f"         likewise {_names(rest)}"
 
 
 def _names(names: list[str]) -> str:
@@ -106,6 +118,8 @@ def _state(results: tuple[Result, ...], node: NodeReport | None = None) -> str:
     bad = len(results) - passed - skipped
     if node is not None and node.unreachable:
         return f"UNREACHABLE, {passed} passed" if passed else "UNREACHABLE"
+    if not passed and not bad:
+        return "not looked at" + (f", {skipped} not applicable" if skipped else "")
     return f"{'ok' if not bad else f'{bad} WRONG'}, {passed} passed" + (
         f", {skipped} not applicable" if skipped else ""
     )

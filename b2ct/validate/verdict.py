@@ -12,6 +12,7 @@ from typing import Any
 
 from b2ct.core.errors import B2ctError
 from b2ct.validate import remedy
+from b2ct.validate.advice import by_hand
 from b2ct.validate.answer import Answer, CommandTimeoutError
 from b2ct.validate.check import Check, CheckFailedError, NotApplicableError
 from b2ct.validate.results import Outcome, Result
@@ -55,7 +56,7 @@ def carry_out(check: Check, arguments: Callable[[], Mapping[str, Any]], around: 
     clean = around.scrubber.clean
     return Result(
         check.name, found.outcome, _line(clean(found.message)), clean(found.remedy), seconds,
-        tuple(clean(text) for text in _texts(around.evidence())),
+        tuple(clean(text) for text in _texts(around.evidence())), tuple(map(clean, found.items)),
     )  # fmt: skip
 
 
@@ -64,6 +65,7 @@ class _Found:
     outcome: Outcome
     message: str = ""
     remedy: str = ""
+    items: tuple[str, ...] = ()
 
 
 def _found(check: Check, err: BaseException, around: Around) -> _Found:
@@ -72,20 +74,22 @@ def _found(check: Check, err: BaseException, around: Around) -> _Found:
         return _Found(Outcome.SKIPPED, str(err))
     if isinstance(err, CheckFailedError):
         own = remedy.replaced(err.remedy, around.values)
-        return _Found(Outcome.FAILED, str(err), own or usual)
+        return _Found(Outcome.FAILED, str(err), own or usual, err.items)
     if isinstance(err, AssertionError) or _is_pytest(err, "Failed"):
         return _Found(Outcome.FAILED, _asserted(check, err), usual)
     if isinstance(err, CommandTimeoutError):
-        by_hand = f"ssh {around.values.user}@{around.values.address}, and run it by hand: "
-        return _Found(Outcome.NOT_RUN, str(err), f"{by_hand}what does it wait for?")
+        where = f"{around.values.user}@{around.values.address}"
+        return _Found(
+            Outcome.NOT_RUN, str(err), by_hand(f"run it in `ssh {where}`: what does it wait for?")
+        )
     if isinstance(err, B2ctError):
-        return _Found(Outcome.NOT_RUN, err.message, err.hint or usual)
+        return _Found(Outcome.NOT_RUN, err.message, by_hand(err.hint or usual))
     where = _where(check, err)
     text = " ".join(str(err).split())
     return _Found(
         Outcome.NOT_RUN,
         f"the check itself broke: {type(err).__name__}: {text} ({where})",
-        f"correct {where}, or leave the check out",
+        by_hand(f"correct {where}, or leave the check out"),
     )
 
 

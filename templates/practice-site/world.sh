@@ -1,6 +1,6 @@
 #!/bin/bash
 # What is around the nodes of a practice site: a bridge for each network, a name server, a time
-# server, a web server with the files of a stratum 1; then the nodes themselves.
+# server, two web servers with the files of a stratum 1; then the nodes themselves.
 set -euo pipefail
 folder=$1
 here=$(dirname "$0")
@@ -28,9 +28,11 @@ programs=$!
 # It tells its own clock, and never sets it.
 inside chronyd -x -d -f /run/world/chrony.conf > "$folder/chronyd.log" 2>&1 &
 programs+=" $!"
-inside python3 -m http.server --bind "$GATEWAY" --directory /run/world/www 8000 \
-  > "$folder/www.log" 2>&1 &
-programs+=" $!"
+for port in 8000 8001; do
+  inside python3 -m http.server --bind "$GATEWAY" --directory /run/world/www "$port" \
+    > "$folder/www-$port.log" 2>&1 &
+  programs+=" $!"
+done
 
 boot() { # NODE: until its first process ends; the exit code says by which signal
   local place=$folder/nodes/$1 process device network mac CABLES

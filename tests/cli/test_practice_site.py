@@ -25,7 +25,7 @@ PLAN = plan("lab", 91, 3)
 def _made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Practice:
     """What `up` would have made."""
     described = tmp_path / "site.yaml"
-    described.write_text(site_yaml(PLAN, KEYS, _key(99)))
+    described.write_text(site_yaml(PLAN, KEYS, _key(99), _key(98)))
     made = Practice(
         "lab", described, tmp_path / "admin", tmp_path / "known_hosts", PLAN.machines, double=False
     )

@@ -39,6 +39,7 @@ def test_errors_stand_before_warnings_and_nodes_that_say_the_same_together() -> 
         "  hv2  hypervisor  1 WRONG, 0 passed",
         "  hv3  hypervisor  ok, 1 passed",
         "",
+        "One thing is wrong, and 1 will hurt later",
         "testing: 1 passed, 3 failed on 3 nodes in 3.5 s",
     ]
     assert summary.failed(said)
@@ -53,11 +54,18 @@ def test_of_many_nodes_some_are_shown() -> None:
     assert "         hv0, hv1, hv2, hv3 and 5 more: it is off" in list(summary.lines(same))
 
 
-def test_a_node_that_was_lost_is_one_line() -> None:
-    lost = Result("a", Outcome.NOT_RUN, f"{NOT_LOOKED_AT}gone", "ssh")
-    said = report(node("hv1", GOOD, lost, lost, unreachable="gone"))
+def test_nodes_that_were_not_reached_are_one_group_after_what_is_wrong_elsewhere() -> None:
+    lost = Result("a", Outcome.NOT_RUN, f"{NOT_LOOKED_AT}gone", "by hand: go there")
+    away = [node(f"hv{n}", GOOD, lost, lost, unreachable="gone") for n in range(1, 8)]
+    said = report(*away, node("hv9", bad("w")))
     lines = list(summary.lines(said))
-    assert lines[0] == "not run  2 further checks of hv1: gone"
+    assert lines[0] == "warning  w: later"
+    assert lines[3:6] == [
+        "not run  14 checks of hv1, hv2, hv3, hv4 and 3 more",
+        "         hv1, hv2, hv3, hv4 and 3 more: gone",
+        "         -> by hand: go there",
+    ]
+    assert "One thing is wrong, and 1 will hurt later" in lines
     assert "  hv1  hypervisor  UNREACHABLE, 1 passed" in lines
     assert not summary.nothing_ran(said)
 
@@ -67,11 +75,20 @@ def test_when_there_is_nothing_to_say() -> None:
     assert list(summary.lines(said)) == [
         "  hv1  hypervisor  ok, 1 passed, 1 not applicable",
         "",
+        "The site is in order",
         "testing: 1 passed, 1 not applicable on 1 node in 3.5 s",
     ]
     assert not summary.failed(said)
     assert summary.failed(replace(said, interrupted=True))
     assert "interrupted: this is not all" in summary.counts(replace(said, interrupted=True))
+
+
+def test_what_was_not_looked_at_is_not_said_to_be_ok() -> None:
+    said = report(node("hv1", Result("a", Outcome.SKIPPED)), node("hv2"))
+    lines = list(summary.lines(said))
+    assert lines[0] == "  hv1  hypervisor  not looked at, 1 not applicable"
+    assert lines[1] == "  hv2  hypervisor  not looked at"
+    assert lines[3] == "Nothing was checked"
 
 
 def test_nothing_ran_when_nobody_answered() -> None:

@@ -81,13 +81,13 @@ def test_testinfras_long_words_are_cut() -> None:
 def test_a_command_that_hangs_is_not_run() -> None:
     found = outcome(raises(CommandTimeoutError("`df` did not end within 30 s")))
     assert found.outcome is Outcome.NOT_RUN
-    assert found.remedy.startswith("ssh root@10.0.0.2, and run it by hand")
+    assert found.remedy.startswith("by hand: run it in `ssh root@10.0.0.2`")
 
 
 def test_an_error_of_ours_brings_its_hint() -> None:
     found = outcome(raises(B2ctError("oned is away", hint="start it")))
     assert (found.outcome, found.message, found.remedy) == (
-        Outcome.NOT_RUN, "oned is away", "start it",
+        Outcome.NOT_RUN, "oned is away", "by hand: start it",
     )  # fmt: skip
 
 

@@ -29,6 +29,9 @@ def of(host: Host) -> dict[str, str]:
 
 def loose(entries: Mapping[str, Entry]) -> tuple[str, str] | None:
     """The first of oneadmin's SSH files that is not as sshd wants it, and how it is."""
+    home = entries.get(ONE)
+    if home and (home.user not in ("oneadmin", "root") or home.mode & 0o022):
+        return home.path, str(home)
     folder = entries.get(f"{ONE}/.ssh")
     if folder is None:
         return f"{ONE}/.ssh", "missing"

@@ -63,6 +63,14 @@ def pings(host: Host, ways: Sequence[Way]) -> dict[str, tuple[bool, bool]]:
     return {row[0]: (row[1] == "ok", row[2] == "ok") for row in rows if len(row) == 3}
 
 
+def silent(host: Host, urls: Sequence[str]) -> tuple[str, ...]:
+    """The web servers that give no answer of any kind, twice."""
+    asked = " ".join(map(shlex.quote, urls))
+    once = "curl -s --noproxy '*' -o /dev/null --max-time 5"
+    text = f"for u in {asked}; do {once} $u || {once} $u || echo $u; done"
+    return tuple(url for url in host.run(text).stdout.split() if url in urls)
+
+
 def log_in_command(ways: Mapping[str, Sequence[str]]) -> str:
     """As oneadmin from each source to its targets: a line `SOURCE TARGET ok`, or why not.
 
@@ -77,7 +85,7 @@ def log_in_command(ways: Mapping[str, Sequence[str]]) -> str:
             f" (e=$({_ssh(SSH_SECONDS)} $t true 2>&1 < /dev/null); c=$?;"
             ' [ $c = 124 ] && e="it lets nobody in within so many seconds";'
             f' [ $c = 0 ] && echo "{source} $t ok" ||'
-            f' echo "{source} $t $(echo "$e" | tail -n 1)") &'
+            f' echo "{source} $t $(echo $e | tail -c 400)") &'
             " done; wait"
         )
         if source != "-":
@@ -93,10 +101,20 @@ def _ssh(seconds: int) -> str:
     return f"timeout {seconds} ssh -o BatchMode=yes -o ConnectTimeout={seconds} -o LogLevel=ERROR"
 
 
-def log_ins(host: Host, ways: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], str]:
-    """(source, target) -> why oneadmin cannot log in there; empty: it can."""
+def log_ins(
+    host: Host, ways: Mapping[str, Sequence[str]], *, again: bool = False
+) -> dict[tuple[str, str], str]:
+    """(source, target) -> why oneadmin cannot log in there; empty: it can.
+
+    `again`: tried anew, whatever was answered before.
+    """
     found = {(source, target): "no answer" for source in ways for target in ways[source]}
-    for line in host.run(log_in_command(ways)).stdout.splitlines():
+    command = log_in_command(ways)
+    done = fresh(host, command) if again else host.run(command)
+    # Where not even the agent starts, none of the ways says anything.
+    if not done.stdout.strip() and done.stderr.strip():
+        found = dict.fromkeys(found, " ".join(done.stderr.split())[:300])
+    for line in done.stdout.splitlines():
         source, _, rest = line.strip().partition(" ")
         target, _, said = rest.partition(" ")
         if (source, target) in found:

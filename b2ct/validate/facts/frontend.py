@@ -35,6 +35,8 @@ _QUESTIONS = {
     "registered": "cat /var/lib/b2ct/register.state",
     "authfiles": "find /var/lib/one/.one -maxdepth 1 -name '*_auth' -size -2c",
     "certificate": "for c in /var/lib/one/.ssh/id_*-cert.pub; do ssh-keygen -L -f $c; done",
+    "now": "date +%Y-%m-%dT%H:%M:%S",
+    "readonly": "timeout 10 mysql -NB -e 'SELECT @@global.read_only'",
     "hostkeys": "for k in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -l -f $k; done",
     "wpad": f"{_FETCH} -i -H 'Host: wpad' http://127.0.0.1/wpad.dat | head -c 4000",
     "reaped": "systemctl show -p Result,ExecMainStatus b2ct-reaper.service",

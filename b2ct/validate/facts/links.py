@@ -41,6 +41,8 @@ class Link:
     vlan: int = 0
     mode: str = ""
     """Of a bond."""
+    state: str = ""
+    """Of a bridge's port: `forwarding`, `blocking`, `disabled`, ..."""
 
 
 @dataclass(frozen=True)
@@ -101,4 +103,5 @@ def _link(row: dict[str, Any]) -> Link:
         below=row.get("link", "") if info.get("info_kind") == "vlan" else "",
         vlan=int(data.get("id", 0)) if info.get("info_kind") == "vlan" else 0,
         mode=str(data.get("mode", "")) if info.get("info_kind") == "bond" else "",
+        state=str(slave.get("state", "")) if info.get("info_slave_kind") == "bridge" else "",
     )

@@ -12,7 +12,7 @@ ONE = "/var/lib/one"
 ONE_AUTH = f"{ONE}/.one/one_auth"
 ONED_CONF = "/etc/one/oned.conf"
 WATCHED = (
-    f"{ONE}/.one", f"{ONE}/.one/*", f"{ONE}/.ssh", f"{ONE}/.ssh/*", ONED_CONF,
+    ONE, f"{ONE}/.one", f"{ONE}/.one/*", f"{ONE}/.ssh", f"{ONE}/.ssh/*", ONED_CONF,
     "/var/log/b2ct", "/var/log/b2ct/kickstart.cfg", "/root/.ssh", "/root/.ssh/authorized_keys",
     "/root/.my.cnf", "/etc/ssh/ssh_host_*_key", "/dev/kvm", "/etc/squid/squid.conf",
     "/var/spool/squid", "/etc/b2ct/oneadmin_password", "/opt/b2ct/bin/b2ct",

@@ -11,9 +11,12 @@ if TYPE_CHECKING:
     from testinfra.host import Host
 
 
+SETTINGS = "PATH=$PATH:/usr/sbin sshd -T"
+
+
 def of(host: Host) -> dict[str, str]:
     """Setting -> value, both in lower case. Ends the check where sshd does not tell."""
-    found = parse(host.run("PATH=$PATH:/usr/sbin sshd -T").stdout)
+    found = parse(host.run(SETTINGS).stdout)
     if not found:
         not_applicable("sshd does not tell its settings: see sshd-settings-are-right")
     return found

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 DOMAIN = "practice.example.org"
-STRATUM1_PORT = 8000
+STRATUM1_PORT, SECOND_PORT = 8000, 8001
+SECOND = f"stratum1.{DOMAIN}"
+"""The name of the other server with the files of a stratum 1."""
 DIRAC_FILE = "dirac-password"
 """Beside site.yaml: the password of the user for DIRAC."""
 MIB = 2**20
@@ -83,8 +85,8 @@ class Plan:
 
     @property
     def stratum1(self) -> str:
-        """Where the world serves what CVMFS would fetch."""
-        return f"http://{self.gateway}:{STRATUM1_PORT}"
+        """Where the world serves what CVMFS would fetch: by its address, and by a name."""
+        return f"http://{self.gateway}:{STRATUM1_PORT}, http://{SECOND}:{SECOND_PORT}"
 
 
 def plan(name: str, number: int, hypervisors: int, *, dirac: bool = False) -> Plan:
@@ -117,8 +119,11 @@ def world_mac(site: Plan) -> str:
     return _mac(site.number, 1, 0)
 
 
-def site_yaml(site: Plan, host_keys: Mapping[str, str], admin_key: str) -> str:
-    """The description of the site. `host_keys` has each node's public host key."""
+def site_yaml(site: Plan, host_keys: Mapping[str, str], admin_key: str, other_key: str) -> str:
+    """The description of the site. `host_keys` has each node's public host key.
+
+    The other key is that of a second administrator.
+    """
     nodes = "".join(_node(machine, host_keys[machine.name]) for machine in site.machines)
     return f"""# A practice site on this computer, made by `b2ct practice site`. Its nodes are
 # namespaces that run systemd, sshd, firewalld, chronyd, squid and libvirtd of Debian in the
@@ -168,6 +173,8 @@ workers:
 admins:
   - name: Practice
     ssh_keys: [{admin_key}]
+  - name: Colleague
+    ssh_keys: [{other_key}]
 {_dirac(site) if site.dirac else ""}"""
 
 
@@ -224,6 +231,7 @@ def dnsmasq(site: Plan) -> str:
     records = "".join(
         f"host-record={machine.full_name},{machine.address}\n" for machine in site.machines
     )
+    records += f"host-record={SECOND},{site.gateway}\n"
     return (
         "no-resolv\nno-hosts\nuser=root\npid-file=\nbind-interfaces\n"
         f"listen-address={site.gateway}\nlocal=/{DOMAIN}/\n{records}"

@@ -172,7 +172,7 @@ def _write(site: Plan, base: Path, folder: Path) -> Practice:
     }
     admin = _key(folder, "admin")
     described = folder / "site.yaml"
-    files.write(described, site_yaml(site, host_keys, admin))
+    files.write(described, site_yaml(site, host_keys, admin, _key(folder, "colleague")))
     known = "".join(
         f"{m.address},{m.name},{m.full_name} {host_keys[m.name]}\n" for m in site.machines
     )

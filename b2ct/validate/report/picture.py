@@ -16,7 +16,7 @@ _LINE = 26
 _PORT = 16
 """Between the plugs of a node."""
 _WITH_LINES = 7
-"""Nodes in a row; with more, networks are named and not drawn."""
+"""Nodes in a row; with more, networks are not drawn: lines of so many plugs cannot be followed."""
 _COLUMNS = 6
 
 
@@ -73,7 +73,7 @@ def draw(report: Report) -> Picture:
     above = [node for node in report.nodes if node.role != "hypervisor"]
     below = [node for node in report.nodes if node.role == "hypervisor"]
     if max(len(above), len(below)) > _WITH_LINES:
-        return _grid(report, [*above, *below])
+        return _grid(report, above, below)
     used = [name for name in report.networks if any(name in n.networks for n in report.nodes)]
     columns = max(len(above), len(below), 1)
     first = _HEIGHT + _GAP if above else 4
@@ -99,18 +99,14 @@ def _plug(box: Box, bus: Bus, node: NodeReport) -> Plug:
     return Plug(x, bus.y, box.y, bus.number)
 
 
-def _grid(report: Report, nodes: Sequence[NodeReport]) -> Picture:
-    """Many nodes: boxes only."""
-    boxes = [
-        _box(
-            report,
-            node,
-            _GAP + at % _COLUMNS * (_WIDTH + _GAP),
-            1 + at // _COLUMNS * (_HEIGHT + _GAP),
-        )
-        for at, node in enumerate(nodes)
-    ]
-    rows = -(-len(nodes) // _COLUMNS)
+def _grid(report: Report, above: Sequence[NodeReport], below: Sequence[NodeReport]) -> Picture:
+    """Many nodes: boxes only, those of the control nodes in rows of their own."""
+    boxes, rows = [], 0
+    for nodes in (above, below):
+        for at, node in enumerate(nodes):
+            x = _GAP + at % _COLUMNS * (_WIDTH + _GAP)
+            boxes.append(_box(report, node, x, 1 + (rows + at // _COLUMNS) * (_HEIGHT + _GAP)))
+        rows += -(-len(nodes) // _COLUMNS)
     width = _COLUMNS * (_WIDTH + _GAP) + _GAP
     return Picture(width, rows * (_HEIGHT + _GAP) + 2, tuple(boxes), (), ())
 
@@ -132,4 +128,4 @@ def judged(report: Report, node: NodeReport) -> tuple[str, str]:
     if bad:
         return "warning", f"{len(bad)} warning{'s' if len(bad) > 1 else ''}"
     passed = sum(result.outcome is Outcome.PASSED for result in node.results)
-    return "good", f"{passed} passed"
+    return ("good", f"{passed} passed") if passed else ("lost", "not looked at")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from b2ct.validate import tally
 from b2ct.validate.report.history import Changes, Former, compare
 from b2ct.validate.report.picture import Picture, draw, judged
 from b2ct.validate.results import About, NodeReport, Outcome, Report, Result
@@ -100,12 +101,12 @@ def view(report: Report, formers: Sequence[Former], current: Former) -> View:
     abouts = {about.name: about for about in report.checks}
     troubles = _troubles(report, abouts, changes)
     lost = tuple(node for node in report.nodes if node.unreachable)
-    errors = sum(trouble.about.severity != "warning" for trouble in troubles) + len(lost)
-    warnings = len(troubles) + len(lost) - errors
+    counted = tally.of(report)
+    nothing = not report.count(Outcome.PASSED) or report.interrupted
     return View(
         report=report,
-        verdict=_verdict(errors, warnings, report),
-        state="bad" if errors else "warning" if warnings or report.interrupted else "good",
+        verdict=tally.verdict(report),
+        state="bad" if counted.errors else "warning" if counted.warnings or nothing else "good",
         lost=lost,
         troubles=troubles,
         mended=tuple((node, abouts[check]) for node, check in changes.mended),
@@ -117,25 +118,10 @@ def view(report: Report, formers: Sequence[Former], current: Former) -> View:
     )
 
 
-def _verdict(errors: int, warnings: int, report: Report) -> str:
-    if report.interrupted:
-        return "The run was interrupted: what it had found until then"
-    if errors:
-        wrong = "One thing is wrong" if errors == 1 else f"{errors} things are wrong"
-        return wrong + (f", and {warnings} will hurt later" if warnings else "")
-    if warnings == 1:
-        return "The site works; one thing will hurt later"
-    if warnings:
-        return f"The site works; {warnings} things will hurt later"
-    if not report.count(Outcome.PASSED):
-        return "Nothing was checked"
-    return "The site is in order"
-
-
 def _troubles(report: Report, abouts: dict[str, About], changes: Changes) -> tuple[Trouble, ...]:
     """What is wrong, each finding once however many nodes have it. Nodes that were not reached are
-    not among them: they are one trouble each, whatever could not be checked there."""
-    lost = {node.name for node in report.nodes if node.unreachable}
+    not among them: they are one trouble together, whatever could not be checked there."""
+    lost = tally.lost(report)
     groups: dict[tuple[str, str, bool], list[Where]] = {}
     for node, result in report.failures():
         if node in lost:
@@ -159,8 +145,8 @@ def _sections(report: Report, abouts: dict[str, About]) -> tuple[Section, ...]:
     if report.site_wide:
         bad = sum(r.outcome in (Outcome.FAILED, Outcome.NOT_RUN) for r in report.site_wide)
         passed = sum(r.outcome is Outcome.PASSED for r in report.site_wide)
-        said = f"{bad} wrong" if bad else f"{passed} passed"
-        state = "bad" if bad else "good"
+        said = f"{bad} wrong" if bad else f"{passed} passed" if passed else "not looked at"
+        state = "bad" if bad else "good" if passed else "lost"
         rows = _rows(report.site_wide, abouts)
         found.append(Section("The site as a whole", "", state, said, "", rows, "site"))
     for node in report.nodes:

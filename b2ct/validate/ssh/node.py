@@ -21,7 +21,7 @@ from b2ct.validate.answer import (
 )
 from b2ct.validate.shell import EndedError, Shell
 from b2ct.validate.ssh.door import Door
-from b2ct.validate.ssh.refused import short
+from b2ct.validate.ssh.refused import in_words, short
 from b2ct.validate.ssh.streams import ChannelStreams
 from b2ct.validate.ssh.target import Target
 
@@ -205,6 +205,7 @@ class SshNode:
         )
 
     def _no_shell(self, said: str) -> UnreachableError:
+        said = in_words(said)
         if self._target.user == "root":
             return UnreachableError(
                 f"{self._target.host} lets us in, but gives no shell: {said}",
@@ -212,8 +213,10 @@ class SshNode:
             )
         return UnreachableError(
             f"{self._target.user} may not become root on {self._target.host}: {said}",
-            hint=f"sudo must not ask for a password there: echo '{self._target.user} ALL=(ALL) "
-            "NOPASSWD: ALL' > /etc/sudoers.d/b2ct; or log in as root with --user root",
+            hint="sudo must ask for neither password nor terminal there: "
+            f"printf '%s\\n' 'Defaults:{self._target.user} !requiretty' "
+            f"'{self._target.user} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/b2ct; or log in as"
+            " root with --user root",
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 
 from b2ct.validate.answer import UnreachableError
@@ -52,7 +53,31 @@ def _no_line(target: Target, err: Exception, seconds: float) -> UnreachableError
     )
 
 
+_WORDS = (
+    (r"No existing session", "the connection ended while we were logging in"),
+    (r"Error reading SSH protocol banner|Indecipherable protocol|Banner|Timeout reading",
+     "what answers there is no sshd, or it talks for too long before it begins"),
+    (r"Incompatible (?:version|ssh peer)", "its sshd speaks no version of SSH that we speak"),
+    (r"no acceptable|Unable to negotiate", "its sshd and ours have no algorithm in common"),
+    (r"must have a tty|no tty present", "its sudo wants a terminal (`Defaults requiretty`)"),
+    (r"a (?:terminal|password) is required", "its sudo asks for a password"),
+    (r"not in the sudoers|may not run sudo", "its sudo does not know this user"),
+    (r"account is currently not available|nologin|not available", "the account's shell is nologin"),
+    (r"unknown opcode|Corrupted MAC|padding", "what came over the connection was damaged"),
+)  # fmt: skip
+"""What ssh's libraries, sudo and shells say, and the same for a person."""
+MOST = 120
+
+
+def in_words(said: str) -> str:
+    """What somebody said, on one short line; in words, where these are known."""
+    text = " ".join(said.split())
+    words = next((words for pattern, words in _WORDS if re.search(pattern, text)), "")
+    shown = text if len(text) <= MOST else f"{text[:MOST]}..."
+    return f"{words} ({shown})" if words and shown else words or shown
+
+
 def short(err: Exception) -> str:
-    """What it says, on one line."""
+    """What it says, on one line and in words."""
     text = err.strerror if isinstance(err, OSError) and err.strerror else str(err)
-    return " ".join(text.split())[:200] or "the connection was closed"
+    return in_words(text) or "the connection was closed"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from b2ct.validate import clouds, expect
-from b2ct.validate.advice import on_control
+from b2ct.validate.advice import by_hand, on, on_control
 from b2ct.validate.check import Severity, fail, not_applicable, site_check
 from b2ct.validate.clouds import ToCloud
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from b2ct.site.model import Site
     from b2ct.validate.given import Hosts, Options
 
-_APPLY = "b2ct plan --site site.yaml, then b2ct apply"
+_APPLY = "b2ct apply --site site.yaml"
 
 
 @site_check(
     proves="oneadmin's own credentials open the cloud",
     why="without them nobody can mend anything in it",
-    remedy="ssh {user}@{control} runuser -u oneadmin -- oneuser show; if somebody changed the"
-    " password, write it into /var/lib/one/.one/one_auth",
+    remedy="by hand: somebody changed oneadmin's password: write it into "
+    "/var/lib/one/.one/one_auth of {control}",
 )
 def test_opennebula_lets_us_in(to_cloud: ToCloud, hosts: Hosts, site: Site) -> None:
     from b2ct.opennebula.faults import AuthenticationError
@@ -38,7 +38,8 @@ def test_opennebula_lets_us_in(to_cloud: ToCloud, hosts: Hosts, site: Site) -> N
 @site_check(
     proves="the version of OpenNebula is the one that site.yaml asks for",
     why="drivers, templates and DIRAC's driver are made for one version",
-    remedy="`opennebula: {{version: ...}}` in site.yaml, or upgrade the control node {control}",
+    remedy="by hand: say the version that runs in `opennebula:` of site.yaml, or upgrade the "
+    "control node {control}",
 )
 def test_opennebula_version_is_as_asked(to_cloud: ToCloud, hosts: Hosts, site: Site) -> None:
     found, wanted = clouds.opened(to_cloud, hosts, site).version, expect.one_of(site).version
@@ -55,13 +56,13 @@ def _none_of(problems: list[Problem]) -> None:
     if problems:
         first, more = problems[0], len(problems) - 1
         also = f"; and {more} more" if more else ""
-        fail(f"{first.kind} {first.name}: {first.what}{also}", first.hint)
+        fail(f"{first.kind} {first.name}: {first.what}{also}", by_hand(first.hint))
 
 
 @site_check(
     proves="every hypervisor of site.yaml is registered in OpenNebula",
     why="one that is not registered gets no VM",
-    remedy="ssh {user}@{control} b2ct-register; or b2ct apply",
+    remedy="ssh {user}@{control} b2ct-register",
 )
 def test_hosts_are_registered(to_cloud: ToCloud, hosts: Hosts, site: Site) -> None:
     names = {host.name for host in clouds.opened(to_cloud, hosts, site).hosts.all()}
@@ -74,22 +75,24 @@ def test_hosts_are_registered(to_cloud: ToCloud, hosts: Hosts, site: Site) -> No
         if not {name, f"{name}.{site.site.domain}"} & names
         and str((node := site.node(name)) and node.address) not in names
     ]
-    assert not missing, f"not registered in OpenNebula: {', '.join(missing[:8])}"
+    if missing:
+        fail("not registered in OpenNebula: ", items=missing)
 
 
 @site_check(
     proves="OpenNebula monitors every hypervisor",
     why="VMs are placed only where it knows that there is room",
-    remedy="ssh {user}@{control} runuser -u oneadmin -- onehost show NAME",
+    remedy="in the report: onehost forceupdate, with the host's number",
 )
 def test_hosts_are_monitored(to_cloud: ToCloud, hosts: Hosts, site: Site) -> None:
     one = clouds.opened(to_cloud, hosts, site)
-    _none_of(_status(one, "host"))
-    silent = [h for h in one.hosts.all() if not (h.usable or h.disabled)]
+    told = {problem.name: problem.what for problem in _status(one, "host")}
+    silent = [h for h in one.hosts.all() if h.name in told or not (h.usable or h.disabled)]
     if silent:
         host = silent[0]
+        also = f"; and {len(silent) - 1} more" if len(silent) > 1 else ""
         fail(
-            f"host {host.name} is {host.state.name}, not MONITORED",
+            f"host {host.name}: {told.get(host.name, host.state.name)}{also}",
             on_control(f"runuser -u oneadmin -- onehost forceupdate {host.id}"),
         )
 
@@ -97,21 +100,20 @@ def test_hosts_are_monitored(to_cloud: ToCloud, hosts: Hosts, site: Site) -> Non
 @site_check(
     proves="hypervisors that answer take VMs",
     why="somebody took one out and may have forgotten it",
-    remedy="b2ct drain --undo HOST",
+    remedy="in the report: b2ct drain --undo, with the host's name",
     severity=Severity.WARNING,
 )
 def test_hosts_take_vms(to_cloud: ToCloud, hosts: Hosts, site: Site) -> None:
     off = [h for h in clouds.opened(to_cloud, hosts, site).hosts.all() if h.disabled]
     if off:
-        told = ", ".join(f"{host.name} ({host.state.name})" for host in off[:5])
-        fail(f"taken out by hand: {told}", f"b2ct drain --undo {off[0].name}")
+        told = [f"{host.name} ({host.state.name})" for host in off]
+        fail("taken out by hand: ", f"b2ct drain --undo {off[0].name}", told)
 
 
 @site_check(
     proves="OpenNebula's datastores have the drivers of the site's storage",
     why="with another driver disks are copied where they should be shared, or not found at all",
-    remedy="ssh {user}@{control} runuser -u oneadmin -- onedatastore update ID (attributes as in"
-    " /usr/share/b2ct/datastores)",
+    remedy="in the report: onedatastore update, with the attribute",
 )
 def test_datastores_have_their_drivers(to_cloud: ToCloud, hosts: Hosts, site: Site) -> None:
     one = clouds.opened(to_cloud, hosts, site)
@@ -123,21 +125,26 @@ def test_datastores_have_their_drivers(to_cloud: ToCloud, hosts: Hosts, site: Si
         if store is None:
             fail(
                 f"OpenNebula has no datastore {oid}",
-                on_control("runuser -u oneadmin -- onedatastore create"),
+                by_hand(f"somebody deleted it: docs of OpenNebula, `onedatastore create` ({oid})"),
             )
         for name, value in attributes.items():
             found = {"TM_MAD": store.tm_mad, "DS_MAD": store.ds_mad}.get(name)
             found = store.template.text(name) if found is None else found
             if name != "BRIDGE_LIST" and found != value:
+                change = (
+                    f'echo {name}=\\"{value}\\" | onedatastore update {oid} /dev/stdin --append'
+                )
                 fail(
-                    f"datastore {store.name} has {name}={found or 'nothing'}, it should be {value}"
+                    f"datastore {store.name} has {name}={found or 'nothing'}, it should be {value}",
+                    on_control(f"runuser -u oneadmin -- sh -c '{change}'"),
                 )
 
 
 @site_check(
     proves="OpenNebula has measured its datastores",
     why="images are refused by a datastore of which it knows no size",
-    remedy="ssh {user}@{control} 'ls -ld /var/lib/one/datastores; tail /var/log/one/oned.log'",
+    remedy="by hand: `ssh {user}@{control} tail /var/log/one/oned.log` says why: is "
+    "/var/lib/one/datastores mounted, and oneadmin's?",
 )
 def test_datastores_are_measured(to_cloud: ToCloud, hosts: Hosts, site: Site) -> None:
     from b2ct.opennebula.states import DatastoreType
@@ -152,7 +159,7 @@ def test_datastores_are_measured(to_cloud: ToCloud, hosts: Hosts, site: Site) ->
 @site_check(
     proves="no image is broken or stuck",
     why="VMs that start from it fail, or wait for ever",
-    remedy="b2ct status",
+    remedy="in the report: what `b2ct status` says of the image",
 )
 def test_images_are_usable(to_cloud: ToCloud, hosts: Hosts, site: Site) -> None:
     _none_of(_status(clouds.opened(to_cloud, hosts, site), "image"))
@@ -161,7 +168,7 @@ def test_images_are_usable(to_cloud: ToCloud, hosts: Hosts, site: Site) -> None:
 @site_check(
     proves="no VM has failed or waits in vain",
     why="each takes room that another could use, and somebody waits for it",
-    remedy="b2ct status",
+    remedy="in the report: what `b2ct status` says of the VM",
     severity=Severity.WARNING,
 )
 def test_vms_are_well(to_cloud: ToCloud, hosts: Hosts, site: Site) -> None:
@@ -171,7 +178,7 @@ def test_vms_are_well(to_cloud: ToCloud, hosts: Hosts, site: Site) -> None:
 @site_check(
     proves="networks have addresses left for VMs",
     why="the next VM waits for an address",
-    remedy="make `vm_range` of the network in site.yaml longer, then b2ct apply",
+    remedy="by hand: make `vm_range` of the network in site.yaml longer, then `b2ct apply`",
     severity=Severity.WARNING,
 )
 def test_networks_have_addresses_left(to_cloud: ToCloud, hosts: Hosts, site: Site) -> None:
@@ -195,18 +202,26 @@ def _as_described(steps: list[Step]) -> None:
     from b2ct.opennebula.steps import Action
 
     # What somebody made or changed by hand is left alone, and is no fault.
-    by_hand = "left alone"
+    made_by_hand = "left alone"
     for step in steps:
         if step.action in (Action.CREATE, Action.REGISTER):
-            fail(f"{step.kind} {step.name} is missing in OpenNebula", step.hint or _APPLY)
+            mend = by_hand(step.hint) if step.hint else _APPLY
+            fail(f"{step.kind} {step.name} is missing in OpenNebula", mend)
         if step.action is Action.UPDATE:
             fail(
                 f"{step.kind} {step.name} differs from site.yaml: "
-                + "; ".join(map(str, step.changes[:2])),
+                + "; ".join(map(str, step.changes[:2]))
+                + (f"; and {len(step.changes) - 2} more" if len(step.changes) > 2 else ""),
                 _APPLY,
             )
-        if step.action is Action.LEAVE and by_hand not in step.why and "no more" not in step.why:
-            fail(f"{step.kind} {step.name}: {step.why}", step.hint or _APPLY)
+        if (
+            step.action is Action.LEAVE
+            and made_by_hand not in step.why
+            and "no more" not in step.why
+        ):
+            fail(
+                f"{step.kind} {step.name}: {step.why}", by_hand(step.hint) if step.hint else _APPLY
+            )
 
 
 @site_check(
@@ -224,7 +239,7 @@ def test_networks_are_as_described(
 @site_check(
     proves="every worker's image is registered and can be started from",
     why="without it no worker VM can be made",
-    remedy="b2ct image build NAME, then b2ct register-image NAME.qcow2",
+    remedy="in the report: b2ct image build and register-image, with the image's name",
 )
 def test_images_are_registered(
     to_cloud: ToCloud, hosts: Hosts, site: Site, options: Options
@@ -291,7 +306,7 @@ def test_clusters_are_as_described(
 @site_check(
     proves="no VM runs on a hypervisor that OpenNebula does not know of",
     why="it takes memory from others, and nobody will ever end it",
-    remedy="ssh {user}@HYPERVISOR virsh list; virsh destroy NAME",
+    remedy="in the report: virsh destroy, with the VM and its hypervisor",
     severity=Severity.WARNING,
 )
 def test_no_stray_vms(to_cloud: ToCloud, hosts: Hosts, site: Site) -> None:
@@ -313,4 +328,10 @@ def test_no_stray_vms(to_cloud: ToCloud, hosts: Hosts, site: Site) -> None:
         for vm in vms
         if vm.startswith("one-") and vm not in known
     ]
-    assert not stray, f"OpenNebula does not know: {', '.join(stray[:5])}"
+    if stray:
+        vm, _, name = stray[0].partition(" on ")
+        fail(
+            "OpenNebula does not know: ",
+            on(name, site, f"virsh -c qemu:///system destroy {vm}"),
+            stray,
+        )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from b2ct import __version__
 from b2ct.context import wpad
 from b2ct.supply import wheel
 from b2ct.validate import expect, services
-from b2ct.validate.advice import on_node
+from b2ct.validate.advice import by_hand, on_node
 from b2ct.validate.check import CONTROL, Severity, check, fail, not_applicable
 from b2ct.validate.facts import frontend, paths
 from b2ct.validate.facts.paths import ONE, ONE_AUTH, ONED_CONF
@@ -33,8 +33,8 @@ def test_database_runs(host: Host, site: Site, node: Node) -> None:
 @check(
     proves="OpenNebula keeps its data in that database",
     why="the default, sqlite, becomes slow with some hundreds of VMs and cannot be backed up live",
-    remedy='docs of OpenNebula, `onedb sqlite2sql`; then `DB = [ BACKEND = "mysql", ...` in'
-    " /etc/one/oned.conf of {control}",
+    remedy="by hand: `onedb sqlite2sql` moves the data (docs of OpenNebula); then `DB = [ "
+    'BACKEND = "mysql", ...` in /etc/one/oned.conf of {control}',
     roles=CONTROL,
 )
 def test_database_is_used(host: Host, site: Site) -> None:
@@ -48,8 +48,8 @@ def test_database_is_used(host: Host, site: Site) -> None:
 @check(
     proves="the database isolates transactions as OpenNebula's manual asks",
     why="with the default, pools with many changes block each other",
-    remedy="put `transaction-isolation = READ-COMMITTED` below [mysqld] in"
-    " /etc/my.cnf.d/b2ct.cnf of {control}; systemctl restart mariadb opennebula",
+    remedy='ssh {user}@{control} \'printf "[mysqld]\\ntransaction-isolation = READ-COMMITTED\\n" '
+    ">> /etc/my.cnf.d/b2ct.cnf; systemctl restart mariadb'",
     roles=CONTROL,
     severity=Severity.WARNING,
 )
@@ -59,6 +59,20 @@ def test_database_isolation_is_right(host: Host, site: Site) -> None:
         not_applicable("OpenNebula does not use this database: see database-is-used")
     found = said["isolation"].partition("=")[2].strip() or "nothing"
     assert found.upper() == "READ-COMMITTED", f"transaction-isolation is {found}"
+
+
+@check(
+    proves="the database takes what is written",
+    why="OpenNebula starts, answers, and forgets or refuses all that is new",
+    remedy="ssh {user}@{control} 'mysql -e \"SET GLOBAL read_only = 0\"'",
+    roles=CONTROL,
+)
+def test_database_takes_writes(host: Host, site: Site, node: Node) -> None:
+    services.needs(host, site, node, expect.database(site), "database-runs")
+    said = frontend.of(host, site)["readonly"]
+    if not said:
+        not_applicable("the database does not let root ask")
+    assert said == "0", "the database is read-only (read_only is ON)"
 
 
 @check(
@@ -83,7 +97,8 @@ def _oned(host: Host, site: Site, node: Node) -> None:
 @check(
     proves="oned answers",
     why="a process that runs and does not answer is as good as none",
-    remedy="ssh {user}@{control} tail -n 30 /var/log/one/oned.log",
+    remedy="by hand: `ssh {user}@{control} tail -n 30 /var/log/one/oned.log` says why; "
+    "`systemctl restart opennebula` there ends no VM",
     roles=CONTROL,
 )
 def test_oned_answers(host: Host, site: Site, node: Node) -> None:
@@ -134,7 +149,7 @@ def test_ssh_agent_runs(host: Host, site: Site, node: Node) -> None:
 @check(
     proves="the web interface runs",
     why="people look at the cloud with it",
-    remedy="ssh {user}@{control} systemctl start opennebula-fireedge (5.12: opennebula-sunstone)",
+    remedy="in the report: systemctl start, with the name of this version's service",
     roles=CONTROL,
 )
 def test_sunstone_runs(host: Host, site: Site, node: Node) -> None:
@@ -144,18 +159,26 @@ def test_sunstone_runs(host: Host, site: Site, node: Node) -> None:
 @check(
     proves="Sunstone answers over HTTP",
     why="a browser would show an error, or nothing",
-    remedy="ssh {user}@{control} 'tail -n 30 /var/log/one/fireedge.*'",
+    remedy="in the report: systemctl restart, where it does not answer; where it answers with "
+    "an error, the log that says why",
     roles=CONTROL,
 )
 def test_sunstone_answers(host: Host, site: Site, node: Node) -> None:
     services.needs(host, site, node, expect.gui(site)[0], "sunstone-runs")
-    said = frontend.of(host, site)["gui"] or "000"
-    port = expect.one_of(site).gui_port
-    assert said == "200", f"Sunstone at port {port} {_status(said)}, not with 200"
+    said = frontend.of(host, site)["gui"]
+    if said != "200":
+        unit = expect.gui(site)[0]
+        _answers_wrong("Sunstone", expect.one_of(site).gui_port, said, unit)
 
 
-def _status(code: str) -> str:
-    return "does not answer" if code in ("", "000") else f"answers with {code}"
+def _answers_wrong(what: str, port: int, code: str, unit: str) -> NoReturn:
+    """A service that is silent is started anew; one that answers with an error says why."""
+    if code in ("", "000"):
+        fail(f"{what} at port {port} does not answer", on_node(f"systemctl restart {unit}"))
+    fail(
+        f"{what} at port {port} answers with {code}",
+        by_hand(f"`{on_node(f'journalctl -u {unit} -n 30')}` and its log in /var/log/one say why"),
+    )
 
 
 @check(
@@ -171,14 +194,16 @@ def test_oneflow_runs(host: Host, site: Site, node: Node) -> None:
 @check(
     proves="OneFlow answers over HTTP",
     why="a service that is asked for would never come",
-    remedy="ssh {user}@{control} tail -n 30 /var/log/one/oneflow.log",
+    remedy="in the report: systemctl restart, where it does not answer; where it answers with "
+    "an error, the log that says why",
     roles=CONTROL,
 )
 def test_oneflow_answers(host: Host, site: Site, node: Node) -> None:
     services.needs(host, site, node, "opennebula-flow", "oneflow-runs")
     said = frontend.of(host, site)["flow"]
     # Without credentials it says 401, which only a living OneFlow does.
-    assert said in ("200", "401", "403"), f"OneFlow at port 2474 {_status(said)}"
+    if said not in ("200", "401", "403"):
+        _answers_wrong("OneFlow", 2474, said, "opennebula-flow")
 
 
 @check(
@@ -194,21 +219,23 @@ def test_onegate_runs(host: Host, site: Site, node: Node) -> None:
 @check(
     proves="OneGate answers over HTTP",
     why="VMs could not report that they are ready",
-    remedy="ssh {user}@{control} tail -n 30 /var/log/one/onegate.log",
+    remedy="in the report: systemctl restart, where it does not answer; where it answers with "
+    "an error, the log that says why",
     roles=CONTROL,
 )
 def test_onegate_answers(host: Host, site: Site, node: Node) -> None:
     services.needs(host, site, node, "opennebula-gate", "onegate-runs")
     said = frontend.of(host, site)["gate"]
-    assert said.isdigit() and said != "000" and int(said) < 500, (
-        f"OneGate at port 5030 {_status(said)}"
-    )
+    if not said.isdigit() or said == "000" or int(said) >= 500:
+        _answers_wrong("OneGate", 5030, said, "opennebula-gate")
 
 
 @check(
     proves="VMs are told where OneGate is",
     why="a template that says TOKEN=YES cannot be instantiated without it",
-    remedy='put ONEGATE_ENDPOINT = "http://{address}:5030" into /etc/one/oned.conf of {control}',
+    remedy='ssh {user}@{control} \'sed -i "/^ *ONEGATE_ENDPOINT/d" /etc/one/oned.conf; echo '
+    '"ONEGATE_ENDPOINT = \\"http://{address}:5030\\"" >> /etc/one/oned.conf; systemctl '
+    "restart opennebula'",
     roles=CONTROL,
 )
 def test_onegate_is_announced(host: Host, site: Site) -> None:
@@ -226,14 +253,17 @@ def test_onegate_is_announced(host: Host, site: Site) -> None:
 @check(
     proves="the administrator's password is closed to others",
     why="whoever reads one_auth owns the cloud",
-    remedy="ssh {user}@{control} 'chmod 600 /var/lib/one/.one/one_auth; chown oneadmin:oneadmin"
-    " /var/lib/one/.one/one_auth'; change the password: oneuser passwd 0",
+    remedy="ssh {user}@{control} 'chown oneadmin:oneadmin /var/lib/one/.one/one_auth; chmod "
+    "600 /var/lib/one/.one/one_auth'",
     roles=CONTROL,
 )
 def test_one_auth_is_closed(host: Host) -> None:
     entry = paths.of(host).get(ONE_AUTH)
     if entry is None:
-        fail(f"{ONE_AUTH} is missing: oned cannot start without it")
+        fail(
+            f"{ONE_AUTH} is missing: oned cannot start without it",
+            by_hand(f"write `oneadmin:PASSWORD` into {ONE_AUTH} of {{control}}, mode 0600"),
+        )
     assert entry.user == "oneadmin" and not entry.mode & 0o077, (
         f"one_auth is {entry}; it should be oneadmin's alone, mode 0600"
     )
@@ -293,6 +323,10 @@ def test_oneadmin_key_is_certified(host: Host, site: Site) -> None:
     signed = re.search(r"Signing CA: \S+ (SHA256:\S+)", said["certificate"])
     if not signed:
         fail("oneadmin's key has no certificate (/var/lib/one/.ssh/id_*-cert.pub)")
+    # `Valid: from A to B` in the machine's own time, or `Valid: forever`.
+    ends = re.search(r"Valid: from \S+ to (\d\S+)", said["certificate"])
+    if ends and ends[1] <= said["now"]:
+        fail(f"oneadmin's certificate has expired on {ends[1].partition('T')[0]}")
     assert signed[1] in said["hostkeys"], (
         "oneadmin's certificate was signed by a key that is none of this machine's host keys"
     )
@@ -338,8 +372,8 @@ def test_reaper_runs(host: Host, site: Site, node: Node) -> None:
 @check(
     proves="the reaper can do its work",
     why="the timer runs, and terminates nothing",
-    remedy="ssh {user}@{control} journalctl -u b2ct-reaper -n 20; "
-    "b2ct self deploy --node {control}",
+    remedy="ssh {user}@{control} 'systemctl start b2ct-reaper; journalctl -u b2ct-reaper -n 20 "
+    "--no-pager'",
     roles=CONTROL,
     severity=Severity.WARNING,
 )
@@ -347,14 +381,18 @@ def test_reaper_works(host: Host, site: Site, node: Node) -> None:
     if not expect.reaps(site):
         not_applicable("site.yaml wants no reaper, or names no user of DIRAC")
     services.needs(host, site, node, "b2ct-reaper.timer", "reaper-runs")
-    assert "/opt/b2ct/bin/b2ct" in paths.of(host), "B2CT is not installed in /opt/b2ct"
+    if "/opt/b2ct/bin/b2ct" not in paths.of(host):
+        fail(
+            "B2CT is not installed in /opt/b2ct",
+            f"b2ct self deploy --node {node.name}",
+        )
     assert "Result=success" in frontend.of(host, site)["reaped"], "its last run failed"
 
 
 @check(
     proves="the control node's B2CT is the one that looks at it",
     why="what was mended since is not mended there",
-    remedy="b2ct self deploy --node {control}",
+    remedy="b2ct self deploy --node {node}",
     roles=CONTROL,
     severity=Severity.WARNING,
 )
@@ -386,7 +424,8 @@ def test_wpad_server_runs(host: Host, site: Site, node: Node) -> None:
 @check(
     proves="the proxy file names the site's squid",
     why="stock images would fetch software from far away, or not at all",
-    remedy="ssh {user}@{control} curl -i http://127.0.0.1/wpad.dat",
+    remedy="by hand: `ssh {user}@{control} curl -i http://127.0.0.1/wpad.dat` shows it; "
+    "/var/www/b2ct-wpad/wpad.dat is as the kickstart wrote it: see docs/squid.md",
     roles=CONTROL,
 )
 def test_wpad_file_is_right(host: Host, site: Site, node: Node) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from b2ct.validate import expect
 from b2ct.validate.advice import on_node
 from b2ct.validate.check import HYPERVISOR, check, fail, not_applicable
 from b2ct.validate.facts import about, accounts, paths
@@ -12,24 +13,33 @@ from b2ct.validate.facts.paths import ONE
 if TYPE_CHECKING:
     from testinfra.host import Host
 
-    from b2ct.site.model import Site
+    from b2ct.site.model import Node, Site
 
 
 @check(
     proves="oneadmin has the numbers 9869:9869 and its home",
     why="files on shared storage belong to numbers, not to names",
-    remedy="ssh {user}@{address} 'groupmod -g 9869 oneadmin; usermod -u 9869 oneadmin' (with"
-    " OpenNebula stopped)",
+    remedy="in the report: usermod, with what is wrong",
 )
-def test_oneadmin_is_9869(host: Host) -> None:
+def test_oneadmin_is_9869(host: Host, node: Node) -> None:
     words = about.of(host)["passwd"].split(":")
     if len(words) < 7:
         fail("there is no user oneadmin", on_node("cat /run/b2ct/firstboot"))
-    assert words[2:4] == ["9869", "9869"], (
-        f"oneadmin is {words[2]}:{words[3]}, it should be 9869:9869"
-    )
-    assert words[5] == ONE, f"oneadmin's home is {words[5]}, it should be {ONE}"
-    assert not words[6].endswith(("nologin", "false")), f"oneadmin's shell is {words[6]}"
+    if words[2:4] != ["9869", "9869"]:
+        # No process may run as oneadmin meanwhile.
+        stop, start = "systemctl stop opennebula; ", "; systemctl start opennebula"
+        change = "groupmod -g 9869 oneadmin; usermod -u 9869 -g 9869 oneadmin"
+        fail(
+            f"oneadmin is {words[2]}:{words[3]}, it should be 9869:9869",
+            on_node(f"{stop}{change}{start}" if expect.is_control(node) else change),
+        )
+    if words[5] != ONE:
+        fail(
+            f"oneadmin's home is {words[5]}, it should be {ONE}",
+            on_node(f"usermod -d {ONE} oneadmin"),
+        )
+    if words[6].endswith(("nologin", "false")):
+        fail(f"oneadmin's shell is {words[6]}", on_node("usermod -s /bin/bash oneadmin"))
 
 
 def _oneadmin(host: Host) -> None:
@@ -49,7 +59,7 @@ def test_oneadmin_keys_are_closed(host: Host) -> None:
         path, said = wrong
         fail(
             f"{path} is {said}; it should be oneadmin's alone",
-            on_node(f"chown oneadmin: {path}; chmod go= {path}"),
+            on_node(f"chown oneadmin: {path}; chmod {'go-w' if path == ONE else 'go='} {path}"),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from b2ct.validate import expect, services
@@ -48,13 +49,13 @@ def _missing(host: Host, site: Site, node: Node, *, migration: bool) -> None:
         if (one.port, one.protocol) not in everybody and (one.port == expect.MIGRATION) is migration
     )
     if missing:
-        fail(f"the firewall does not let through: {', '.join(missing[:6])}", _FIREWALL)
+        fail("the firewall does not let through: ", _FIREWALL, missing)
 
 
 @check(
     proves="the firewall runs",
     why="without it every service of the node is open to whoever reaches the network",
-    remedy="ssh {user}@{address} systemctl enable --now firewalld",
+    remedy="in the report: systemctl start, with the name of this release's firewall",
 )
 def test_firewall_runs(host: Host, site: Site, node: Node) -> None:
     services.must_run(host, site, node, expect.release_of(site).firewall)
@@ -82,7 +83,7 @@ def test_migration_ports_are_open(host: Host, site: Site, node: Node) -> None:
 @check(
     proves="the firewall lets nothing through but what site.yaml leads to",
     why="what is open without a reason is what somebody breaks in by",
-    remedy="ssh {user}@{address} /usr/libexec/b2ct/firewall (after removing what is not wanted)",
+    remedy="in the report: firewall-cmd, with the opening that is to be closed",
 )
 def test_firewall_has_no_other_openings(host: Host, site: Site, node: Node) -> None:
     zones = _zones(host, site, node)
@@ -91,19 +92,53 @@ def test_firewall_has_no_other_openings(host: Host, site: Site, node: Node) -> N
             fail(
                 f"the zone {zone.name} ({', '.join(zone.interfaces) or 'by address'}) lets all"
                 " through",
-                _FIREWALL,
+                _closed(f"--zone={zone.name} --set-target=default", permanent=True),
             )
-    wanted, found = _compared(host, site, node)
-    more = sorted(str(one) for one in found - wanted)
-    more += sorted(other for zone in zones for other in zone.others)
+    wanted, _ = _compared(host, site, node)
+    more = {
+        str(one): f"--zone={zone.name} {_taken_away(one)}"
+        for zone in zones
+        for one in sorted(zone.openings - wanted, key=str)
+    }
+    more |= {
+        other: f"--zone={zone.name} {_of_other(other)}" for zone in zones for other in zone.others
+    }
     if more:
-        fail(f"the firewall also lets through: {', '.join(more[:6])}", _FIREWALL)
+        fail("the firewall also lets through: ", _closed(*more.values()), list(more))
+
+
+def _taken_away(one: Opening) -> str:
+    """The option of firewall-cmd that closes an opening."""
+    if not one.source:
+        service = next((s for s, p in walls.SERVICES.items() if p == (one.port, one.protocol)), "")
+        # As a port or as a service: what is not there is no mistake to firewall-cmd.
+        both = f" --remove-service={service}" if service else ""
+        return f"--remove-port={one.port}/{one.protocol}{both}"
+    rule = (
+        f'rule family="ipv4" source address="{one.source}" port port="{one.port}"'
+        f' protocol="{one.protocol}" accept'
+    )
+    return f"--remove-rich-rule='{rule}'"
+
+
+def _of_other(other: str) -> str:
+    if other.startswith("the service "):
+        return f"--remove-service={other.removeprefix('the service ')}"
+    return f"--remove-rich-rule='{other}'"
+
+
+def _closed(*changes: str, permanent: bool = False) -> str:
+    """The remedy: now, and for the next start."""
+    lasting = [f"firewall-cmd --permanent {change}" for change in changes]
+    now = [] if permanent else [f"firewall-cmd {change}" for change in changes]
+    return on_node("; ".join([*now, *lasting, *(["firewall-cmd --reload"] if permanent else [])]))
 
 
 @check(
     proves="what is only for the machine itself listens to nobody else",
     why="the database, the event queue and the consoles' gateway ask for no password or a weak one",
-    remedy="ssh {user}@{address} ss -lntp, then bind that service to 127.0.0.1",
+    remedy="by hand: `ssh {user}@{address} ss -lntp` names the program: have it listen on "
+    "127.0.0.1 alone",
 )
 def test_inner_services_stay_inside(host: Host, node: Node) -> None:
     listening = sockets.of(host)
@@ -122,7 +157,8 @@ def test_inner_services_stay_inside(host: Host, node: Node) -> None:
 @check(
     proves="the services listen where others can reach them",
     why="they answer on the machine itself, and to nobody else",
-    remedy="ssh {user}@{address} ss -lnt; the service's file below /etc/one says `host: 0.0.0.0`",
+    remedy="by hand: say `host: 0.0.0.0` in the service's file below /etc/one of {node}, and "
+    "restart the service",
 )
 def test_services_listen_for_others(host: Host, site: Site, node: Node) -> None:
     listening = sockets.of(host)
@@ -138,7 +174,7 @@ def test_services_listen_for_others(host: Host, site: Site, node: Node) -> None:
 @check(
     proves="every service listens on its port",
     why="whoever needs it looks for it there",
-    remedy="ssh {user}@{address} ss -lnt; then restart the service that is missing",
+    remedy="in the report: systemctl restart, with the service's name",
 )
 def test_services_have_their_ports(host: Host, site: Site, node: Node) -> None:
     listening = sockets.of(host)
@@ -184,7 +220,8 @@ def test_root_logs_in_by_key_only(host: Host) -> None:
 @check(
     proves="sshd's settings can be applied",
     why="sshd would not start again after the next restart: nobody could log in",
-    remedy="ssh {user}@{address} sshd -t",
+    remedy="by hand: `ssh {user}@{address} sshd -t` names the line of /etc/ssh/sshd_config: "
+    "correct it before sshd starts again",
 )
 def test_sshd_settings_are_right(host: Host) -> None:
     done = host.run("PATH=$PATH:/usr/sbin sshd -T")
@@ -200,7 +237,7 @@ def _root_keys(host: Host) -> tuple[str, ...]:
 @check(
     proves="every administrator of site.yaml can log in",
     why="in a night of trouble the right person is locked out",
-    remedy="ssh-copy-id -i KEY.pub {user}@{address}",
+    remedy="in the report: the keys of `admins` are added to /root/.ssh/authorized_keys",
     severity=Severity.WARNING,
 )
 def test_admins_can_log_in(host: Host, site: Site) -> None:
@@ -213,17 +250,19 @@ def test_admins_can_log_in(host: Host, site: Site) -> None:
         if not there & {" ".join(key.split()[:2]) for key in admin.ssh_keys}
     ]
     if missing:
-        names = ", ".join(missing)
+        keys = [key for one in site.admins if one.name in missing for key in one.ssh_keys]
+        lines = " ".join(shlex.quote(" ".join(key.split()[:2])) for key in keys)
         fail(
-            f"no key of {names} is in /root/.ssh/authorized_keys",
-            f"add the ssh_keys of {names} (site.yaml, `admins`) to /root/.ssh/authorized_keys",
+            f"no key of {', '.join(missing)} is in /root/.ssh/authorized_keys",
+            on_node(f"printf '%s\\n' {lines} >> /root/.ssh/authorized_keys"),
         )
 
 
 @check(
     proves="nobody else's key opens root's account",
     why="keys of people who left, or of whoever once broke in, stay for ever",
-    remedy="ssh {user}@{address} vi /root/.ssh/authorized_keys; or add the person to `admins`",
+    remedy="by hand: delete the line from /root/.ssh/authorized_keys of {node}, or add its "
+    "owner to `admins` of site.yaml",
     severity=Severity.WARNING,
 )
 def test_no_other_keys_of_root(host: Host, site: Site) -> None:
@@ -278,7 +317,8 @@ def test_installation_log_is_closed(host: Host) -> None:
 @check(
     proves="the machine offers the host key that site.yaml pins",
     why="otherwise something else answers in its place, or the key was made anew",
-    remedy="compare: ssh-keyscan {address}; then correct `host_key` of {node} in site.yaml",
+    remedy="by hand: was {node} installed anew? Then take its key (`ssh-keyscan {address}`) "
+    "into `host_key` of site.yaml. Else find out who answers there",
 )
 def test_host_key_is_the_pinned_one(host: Host, node: Node) -> None:
     if not node.host_key:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from b2ct.squid.check import Row, State
 from b2ct.validate import expect, services
+from b2ct.validate.advice import by_hand, on_node
 from b2ct.validate.check import Severity, check, fail, not_applicable
 from b2ct.validate.facts import paths, proxy, room, sections, sockets
 
@@ -19,9 +20,11 @@ _CONFIG = {
     "parse": "PATH=$PATH:/usr/sbin squid -k parse 2>&1 | grep -E 'FATAL|ERROR|Bungled' | head -n 2",
     "clients": "grep -hE '^ *acl +clients +src ' /etc/squid/squid.conf",
     "cache": "grep -hE '^ *cache_dir ' /etc/squid/squid.conf",
+    "limits": "grep -hE '^ *(maximum|minimum)_object_size ' /etc/squid/squid.conf",
     "spool": f"df -P -k {expect.SPOOL}",
 }
-_SHOW = "b2ct context render --for squid --format files shows the right squid.conf"
+_ANEW = on_node("/usr/libexec/b2ct/firstboot.d/*-squid")
+"""What the first boot did: squid.conf as it was installed, its folder, a restart."""
 
 
 def _rows(host: Host, site: Site, node: Node) -> dict[str, Row]:
@@ -37,12 +40,12 @@ def _alive(host: Host, site: Site, node: Node) -> None:
     services.needs(host, site, node, "squid", "squid-runs")
 
 
-def _must(row: Row | None, remedy: str = "") -> None:
-    """Fail as the row does, with its remedy."""
+def _must(row: Row | None) -> None:
+    """Fail as the row does."""
     if row is None or row.state is State.SKIP:
         not_applicable(row.text if row else "it was not looked at")
     if row.state is not State.OK:
-        fail(f"squid, {row.subject}: {row.text}", remedy or row.remedy)
+        fail(f"squid, {row.subject}: {row.text}", _ANEW)
 
 
 @check(
@@ -58,7 +61,7 @@ def test_squid_runs(host: Host, site: Site, node: Node) -> None:
 @check(
     proves="squid answers on its port",
     why="VMs look for it there",
-    remedy="ssh {user}@{address} 'ss -lnt; tail /var/log/squid/cache.log'",
+    remedy="ssh {user}@{address} /usr/libexec/b2ct/firstboot.d/*-squid",
     on="squid",
 )
 def test_squid_answers(host: Host, site: Site, node: Node) -> None:
@@ -67,13 +70,13 @@ def test_squid_answers(host: Host, site: Site, node: Node) -> None:
         fail(f"nobody listens on port {site.squid.port}, where squid should")
     for row in proxy.rows(host, site):
         if row.subject == "answers":
-            fail(row.text, row.remedy)
+            fail(row.text)
 
 
 @check(
     proves="squid's configuration has no mistakes",
     why="it runs by an older one now, and will not start again",
-    remedy="ssh {user}@{address} squid -k parse",
+    remedy="ssh {user}@{address} /usr/libexec/b2ct/firstboot.d/*-squid",
     on="squid",
 )
 def test_squid_configuration_is_right(host: Host) -> None:
@@ -84,7 +87,7 @@ def test_squid_configuration_is_right(host: Host) -> None:
 @check(
     proves="squid's clients are the site's networks, all of them and no others",
     why="VMs of a network that is not named are refused",
-    remedy=f"{_SHOW}; then ssh {{user}}@{{address}} squid -k reconfigure",
+    remedy="ssh {user}@{address} /usr/libexec/b2ct/firstboot.d/*-squid",
     on="squid",
 )
 def test_squid_knows_its_clients(host: Host, site: Site) -> None:
@@ -105,7 +108,7 @@ def test_squid_knows_its_clients(host: Host, site: Site) -> None:
 @check(
     proves="squid refuses clients that are not the site's",
     why="an open proxy is found within hours, and used to attack others in the site's name",
-    remedy=f"{_SHOW}: `http_access deny !clients` comes before every allow",
+    remedy="ssh {user}@{address} /usr/libexec/b2ct/firstboot.d/*-squid",
     on="squid",
 )
 def test_squid_refuses_foreign_clients(host: Host, site: Site, node: Node) -> None:
@@ -115,7 +118,7 @@ def test_squid_refuses_foreign_clients(host: Host, site: Site, node: Node) -> No
 @check(
     proves="squid refuses servers that have no CVMFS",
     why="VMs would reach anything on the web through it, and others the site's own servers",
-    remedy=f"{_SHOW}: `http_access allow servers`, then `deny all`",
+    remedy="ssh {user}@{address} /usr/libexec/b2ct/firstboot.d/*-squid",
     on="squid",
 )
 def test_squid_refuses_other_servers(host: Host, site: Site, node: Node) -> None:
@@ -125,7 +128,7 @@ def test_squid_refuses_other_servers(host: Host, site: Site, node: Node) -> None
 @check(
     proves="squid refuses tunnels",
     why="by CONNECT anything at all passes through it",
-    remedy=f"{_SHOW}: `http_access deny tunnels` comes first",
+    remedy="ssh {user}@{address} /usr/libexec/b2ct/firstboot.d/*-squid",
     on="squid",
 )
 def test_squid_refuses_tunnels(host: Host, site: Site, node: Node) -> None:
@@ -135,24 +138,28 @@ def test_squid_refuses_tunnels(host: Host, site: Site, node: Node) -> None:
 @check(
     proves="every CVMFS repository of site.yaml can be fetched through squid",
     why="VMs cannot mount what no server gives",
-    remedy="ssh {user}@{address} tail /var/log/squid/access.log; b2ct squid check",
+    remedy="in the report: what mends it, by what squid answered",
     on="squid",
 )
 def test_repositories_come_through_squid(host: Host, site: Site, node: Node) -> None:
     rows = _rows(host, site, node)
     if "clients" in rows:
-        fail("squid refuses the machine that it runs on", rows["clients"].remedy)
+        fail("squid refuses the machine that it runs on", _ANEW)
     for name in site.cvmfs.repositories:
         if name in rows:
             at = [row for row in rows.values() if row.subject.startswith(f"{name} at ")]
             why = f" ({at[0].subject}: {at[0].text})" if at else ""
-            fail(f"{name}: {rows[name].text}{why}", at[0].remedy if at else "")
+            refused = any("refuses" in row.text for row in at)
+            fail(
+                f"{name}: {rows[name].text}{why}",
+                _ANEW if refused else by_hand(at[0].remedy if at else rows[name].remedy),
+            )
 
 
 @check(
     proves="every stratum-1 of site.yaml answers through squid",
     why="the next one that fails may be the last: VMs go on with the others until then",
-    remedy="b2ct squid check",
+    remedy="by hand: `b2ct squid check` says which, and why: VMs take another server meanwhile",
     severity=Severity.WARNING,
     on="squid",
 )
@@ -168,13 +175,13 @@ def test_all_stratum1s_answer(host: Host, site: Site, node: Node) -> None:
     ]
     if bad:
         more = f"; and {len(bad) - 1} more" if len(bad) > 1 else ""
-        fail(f"{bad[0].subject}: {bad[0].text}{more}", bad[0].remedy)
+        fail(f"{bad[0].subject}: {bad[0].text}{more}", by_hand(bad[0].remedy))
 
 
 @check(
     proves="an object of CVMFS that is fetched a second time comes from squid's cache",
     why="else every VM fetches everything from far away, and the servers' operators complain",
-    remedy="ssh {user}@{address} 'df /var/spool/squid; tail /var/log/squid/cache.log'",
+    remedy="ssh {user}@{address} /usr/libexec/b2ct/firstboot.d/*-squid",
     on="squid",
 )
 def test_second_fetch_is_a_hit(host: Host, site: Site, node: Node) -> None:
@@ -187,18 +194,22 @@ def test_second_fetch_is_a_hit(host: Host, site: Site, node: Node) -> None:
 @check(
     proves="most of what VMs ask for comes from the cache",
     why="a cache that is too small or wrongly used is slow for all VMs",
-    remedy="ssh {user}@{address} 'df /var/spool/squid; grep cache_dir /etc/squid/squid.conf'",
+    remedy="by hand: is `cache_dir` large enough, and its volume? does something else than CVMFS"
+    " use the squid? `ssh {user}@{address} tail /var/log/squid/access.log` shows it",
     severity=Severity.WARNING,
     on="squid",
 )
 def test_cache_is_of_use(host: Host, site: Site, node: Node) -> None:
-    _must(_rows(host, site, node).get("all clients"))
+    row = _rows(host, site, node).get("all clients")
+    if row is None or row.state is State.SKIP:
+        not_applicable(row.text if row else "it was not looked at")
+    assert row.state is State.OK, f"squid, {row.subject}: {row.text}"
 
 
 @check(
     proves="squid has its cache on disk",
     why="after a restart everything would be fetched again",
-    remedy=f"{_SHOW}: `cache_dir ufs /var/spool/squid ...`",
+    remedy="ssh {user}@{address} /usr/libexec/b2ct/firstboot.d/*-squid",
     on="squid",
 )
 def test_cache_is_on_disk(host: Host) -> None:
@@ -210,7 +221,7 @@ def test_cache_is_on_disk(host: Host) -> None:
 @check(
     proves="squid's cache fits on its volume",
     why="squid stops when the disk below it is full",
-    remedy="make the size in `cache_dir` of /etc/squid/squid.conf at most 85 % of the volume's",
+    remedy="ssh {user}@{address} /usr/libexec/b2ct/firstboot.d/*-squid",
     on="squid",
 )
 def test_cache_fits_its_volume(host: Host) -> None:
@@ -239,3 +250,28 @@ def test_cache_is_squids_own(host: Host) -> None:
     # Debian calls the account `proxy`.
     assert entry.user in ("squid", "proxy"), f"{expect.SPOOL} is {entry}, it should be squid's"
     assert entry.mode & 0o700 == 0o700, f"{expect.SPOOL} is {entry}: squid cannot write there"
+
+
+@check(
+    proves="squid keeps files of the sizes that CVMFS has",
+    why="catalogs have up to hundreds of MB: what is above the limit is fetched again by every VM",
+    remedy="ssh {user}@{address} /usr/libexec/b2ct/firstboot.d/*-squid",
+    on="squid",
+)
+def test_cache_keeps_cvmfs(host: Host) -> None:
+    lines = sections.ask(host, _CONFIG)["limits"]
+    found = {row[0]: _mib(row[1], row[2]) for row in _LIMIT.findall(lines)}
+    most, least = found.get("maximum", 4.0), found.get("minimum", 0.0)
+    assert most >= LARGEST, f"squid keeps nothing above {most:g} MiB (maximum_object_size)"
+    assert least <= 0, f"squid keeps nothing below {least:g} MiB (minimum_object_size)"
+
+
+LARGEST = 200.0
+"""MiB that a file of CVMFS may have: catalogs are kept below that (doc-cvmfs, nested catalogs)."""
+_LIMIT = re.compile(r"(maximum|minimum)_object_size +(\d+) *(\w*)")
+
+
+def _mib(number: str, unit: str) -> float:
+    """A size of squid.conf: bytes, where it has no unit."""
+    factor = {"kb": 2**10, "mb": 2**20, "gb": 2**30}.get(unit.lower(), 1)
+    return int(number) * factor / 2**20

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from b2ct.validate import expect
-from b2ct.validate.advice import on_node
+from b2ct.validate.advice import by_hand, on_node
 from b2ct.validate.check import CONTROL, HYPERVISOR, Severity, check, fail, not_applicable
 from b2ct.validate.facts import about, room, sections
 
@@ -19,6 +19,7 @@ FULL, NEARLY = 0.95, 0.85
 _LOOK = {
     # Every look has an end: a file server that is away would hold it for ever.
     "df": f"timeout 15 df -P -k {PLACE}",
+    "inodes": f"timeout 15 df -P -i {PLACE}",
     "stat": f"timeout 15 stat -c '%u:%g %a' {PLACE}",
     "write": f"timeout 15 runuser -u oneadmin -- test -w {PLACE} && echo yes",
     "label": f"timeout 15 stat -c %C {PLACE}",
@@ -59,7 +60,7 @@ def test_datastores_are_mounted(host: Host, site: Site) -> None:
             why = "" if said["df"] else "; the server does not answer"
             fail(
                 f"{PLACE} is not mounted, it should be {wanted}{why}",
-                on_node(f"showmount -e {storage.server}; mount {PLACE}"),
+                on_node(f"mount {PLACE}"),
             )
         assert there[-1].source.rstrip("/") == wanted.rstrip("/"), (
             f"{PLACE} is {there[-1].source}, it should be {wanted}"
@@ -69,7 +70,7 @@ def test_datastores_are_mounted(host: Host, site: Site) -> None:
             not_applicable("a practice node has no volumes")
         fail(
             f"{PLACE} is no volume of its own: a full datastore would fill the system's disk",
-            on_node(f"grep {PLACE} /etc/fstab; mount {PLACE}"),
+            on_node(f"mount {PLACE}"),
         )
 
 
@@ -96,21 +97,26 @@ def test_nfs_version_is_right(host: Host, site: Site) -> None:
 @check(
     proves="the datastores are mounted again after a restart",
     why="after a power cut the node would take VMs without their disks",
-    remedy="ssh {user}@{address} grep datastores /etc/fstab",
+    remedy="in the report: the line of /etc/fstab, with the server and its export",
 )
 def test_datastores_are_in_fstab(host: Host, site: Site) -> None:
     if site.storage.type != "nfs":
         not_applicable("the installer itself made the volume and its line in fstab")
     rows = [line.split() for line in about.of(host).lines("fstab")]
     mine = [row for row in rows if len(row) > 3 and row[1] == PLACE and row[0][0] != "#"]
-    assert mine, f"/etc/fstab has no line for {PLACE}"
-    assert "noauto" not in mine[0][3].split(","), f"/etc/fstab says noauto for {PLACE}"
+    wrong = "" if mine else f"/etc/fstab has no line for {PLACE}"
+    if mine and "noauto" in mine[0][3].split(","):
+        wrong = f"/etc/fstab says noauto for {PLACE}"
+    if wrong:
+        what = f"{site.storage.server}:{site.storage.export} {PLACE} nfs"
+        line = f"{what} vers={site.storage.version},_netdev,x-systemd.automount 0 0"
+        fail(wrong, on_node(rf"sed -i '\|{PLACE}|d' /etc/fstab; echo {line} >> /etc/fstab"))
 
 
 @check(
     proves="the datastores belong to oneadmin",
     why="OpenNebula and the VMs, which run as oneadmin, could not write there",
-    remedy="ssh {user}@{address} chown 9869:9869 /var/lib/one/datastores (NFS: on the file server)",
+    remedy="ssh {user}@{address} chown 9869:9869 /var/lib/one/datastores",
 )
 def test_datastores_belong_to_oneadmin(host: Host, site: Site) -> None:
     owner, _, _ = _answers(host, site)["stat"].partition(" ")
@@ -121,13 +127,21 @@ def test_datastores_belong_to_oneadmin(host: Host, site: Site) -> None:
 @check(
     proves="oneadmin can write to the datastores",
     why="no image could be registered and no VM started",
-    remedy="ssh {user}@{address} runuser -u oneadmin -- touch /var/lib/one/datastores/try",
+    remedy="in the report: chmod, or what else keeps oneadmin from writing",
 )
 def test_datastores_are_writable(host: Host, site: Site) -> None:
     said = _answers(host, site)
     if not said["stat"].startswith("9869:9869"):
         not_applicable("they are not oneadmin's: see datastores-belong-to-oneadmin")
-    assert said["write"] == "yes", f"oneadmin cannot write to {PLACE}"
+    if said["write"] != "yes":
+        mode = said["stat"].partition(" ")[2]
+        closed = mode.isdigit() and not int(mode, 8) & 0o200
+        fail(
+            f"oneadmin cannot write to {PLACE}",
+            on_node(f"chmod u+rwx {PLACE}")
+            if closed
+            else by_hand(f"is {PLACE} of {{node}} mounted read-only, or oneadmin another user?"),
+        )
 
 
 @check(
@@ -152,17 +166,22 @@ def _room(host: Host, site: Site) -> room.Room:
 @check(
     proves="the datastores have room",
     why="running VMs stop in mid-write when the disk below them is full",
-    remedy="b2ct image versions; ssh {user}@{address} 'du -sh /var/lib/one/datastores/*'",
+    remedy="by hand: `b2ct image versions` shows images that nobody needs; `ssh "
+    "{user}@{address} 'du -sh /var/lib/one/datastores/*'` what takes the room",
 )
 def test_datastores_have_room(host: Host, site: Site) -> None:
     one = _room(host, site)
     assert one.used < FULL, f"the datastores are full: {one.used:.0%} used, {_left(one)} left"
+    for files in room.parse(_answers(host, site)["inodes"]):
+        assert files.used < FULL, (
+            f"the datastores have no room for files: {files.used:.0%} of the inodes are used"
+        )
 
 
 @check(
     proves="the datastores will have room for some time",
     why="there is time now to delete old images",
-    remedy="b2ct image versions",
+    remedy="by hand: `b2ct image versions` shows images that nobody needs",
     severity=Severity.WARNING,
 )
 def test_datastores_stay_roomy(host: Host, site: Site) -> None:
@@ -179,8 +198,7 @@ def _left(one: room.Room) -> str:
 @check(
     proves="SELinux lets VMs use the datastores",
     why="VMs do not start: `Permission denied`, although owner and mode are right",
-    remedy="ssh {user}@{address} restorecon -R /var/lib/one/datastores (NFS: setsebool -P"
-    " virt_use_nfs on)",
+    remedy="in the report: restorecon, or setsebool for NFS",
 )
 def test_datastores_are_labelled(host: Host, site: Site) -> None:
     if about.of(host)["selinux"] in ("", "Disabled"):
@@ -189,12 +207,17 @@ def test_datastores_are_labelled(host: Host, site: Site) -> None:
     if site.storage.type == "nfs":
         if not said["nfs"]:
             not_applicable("the machine does not say what SELinux allows")
-        assert said["nfs"].endswith("on"), "SELinux's switch virt_use_nfs is off"
+        if not said["nfs"].endswith("on"):
+            fail("SELinux's switch virt_use_nfs is off", on_node("setsebool -P virt_use_nfs on"))
         return
     if ":" not in said["label"]:
         not_applicable("the file system carries no labels")
     label = said["label"].split(":")[2]
-    assert label == "virt_image_t", f"{PLACE} is labelled {label}, it should be virt_image_t"
+    if label != "virt_image_t":
+        fail(
+            f"{PLACE} is labelled {label}, it should be virt_image_t",
+            on_node(f"restorecon -R {PLACE}"),
+        )
 
 
 _LVM = {"groups": "vgs --noheadings -o vg_name", "member": "id -Gn oneadmin"}
@@ -203,7 +226,7 @@ _LVM = {"groups": "vgs --noheadings -o vg_name", "member": "id -Gn oneadmin"}
 @check(
     proves="the hypervisor sees the volume group that VM disks are made in",
     why="VMs with disks on shared block storage cannot start here",
-    remedy="ssh {user}@{address} 'pvscan --cache; vgs'; look at the storage's zoning and multipath",
+    remedy="ssh {user}@{address} 'pvscan --cache; vgs'",
     roles=HYPERVISOR,
 )
 def test_shared_volumes_are_seen(host: Host, site: Site) -> None:
@@ -232,7 +255,8 @@ _CEPH = "timeout 20 virsh -c qemu:///system secret-list"
 @check(
     proves="libvirt knows the Ceph key that site.yaml names",
     why="VMs with disks in Ceph cannot start here",
-    remedy="ssh {user}@{address} virsh secret-list; docs of OpenNebula, `Ceph Datastore`, step 4",
+    remedy="by hand: docs of OpenNebula, `Ceph Datastore`: virsh secret-define on {node}, with "
+    "the UUID of site.yaml",
     roles=HYPERVISOR,
 )
 def test_ceph_key_is_known(host: Host, site: Site) -> None:
@@ -246,7 +270,8 @@ def test_ceph_key_is_known(host: Host, site: Site) -> None:
 @check(
     proves="the Ceph pool answers",
     why="images and VM disks live there",
-    remedy="ssh {user}@{address} ceph -s",
+    remedy="by hand: `ssh {user}@{address} ceph -s` says how the cluster is: its "
+    "administrators mend it",
 )
 def test_ceph_pool_answers(host: Host, site: Site) -> None:
     if site.storage.type != "ceph":

@@ -71,8 +71,8 @@ def test_log_ins_are_told_apart(tmp_path: Path) -> None:
     ways = {"-": ["hv1", "hv3"], "hv1": ["hv2", "hv3"], "hv3": ["hv1"]}
     found = between.log_ins(Fake({"cd /": done.stdout}), ways)
     assert found == {
-        ("-", "hv1"): "", ("-", "hv3"): "Denied.", ("hv1", "hv2"): "", ("hv1", "hv3"): "Denied.",
-        ("hv3", "hv1"): "no answer",
+        ("-", "hv1"): "", ("-", "hv3"): "Warning Denied.", ("hv1", "hv2"): "",
+        ("hv1", "hv3"): "Warning Denied.", ("hv3", "hv1"): "no answer",
     }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from b2ct.validate.check import Check
 from b2ct.validate.collect import collect
+from tests.validate.faults.excused import EXCUSED
 from tests.validate.faults.fault import HEAL, Fault
 from tests.validate.faults.table import FAULTS
 
@@ -19,8 +20,9 @@ libvirtd) and then runs **all** checks of `b2ct validate` on all nodes. The test
 checks in the third column fail, no other check fails, and each gives a remedy that names this very
 site. Without a fault no check fails.
 
-The last column says who mends the node again. *remedy*: the test runs the command that `b2ct
-validate` printed, and the checks pass. *the test*: the test takes its own fault back.
+The last column says who mends the node again. *remedy*: the test pastes the command that `b2ct
+validate` printed into a shell, and looks again: the checks pass. *hands*: the printed remedy begins
+with `by hand:`, as no command mends it, and the test takes its own fault back.
 """
 
 
@@ -38,7 +40,7 @@ def _table() -> Iterator[str]:
     for number, fault in enumerate(FAULTS, start=1):
         found = ", ".join(f"`{check}`{_where(fault, node)}" for node, check in fault.findings)
         mark = "" if not fault.dressed else f" [^{number}]"
-        back = "*remedy*" if fault.undo == HEAL else "the test"
+        back = "*remedy*" if fault.undo == HEAL else fault.not_here or "*hands*"
         yield f"| {fault.what}{mark} | {fault.on} | {found} | {back} |"
 
 
@@ -55,14 +57,14 @@ def _dressed() -> Iterator[str]:
 
 def _rest(checks: dict[str, Check]) -> Iterator[str]:
     """What no fault proves."""
-    found = {check for fault in FAULTS for _, check in fault.findings}
-    never = sorted(set(checks) - found)
-    yield f"## Checks that no fault of this table makes fail ({len(never)} of {len(checks)})"
+    yield f"## Checks that no fault of this table makes fail ({len(EXCUSED)} of {len(checks)})"
     yield ""
-    yield "Their tests are in `tests/validate/suites/`. What a practice node has not got (NFS, LVM,"
-    yield "Ceph, bonds, VLANs, RAID, VMs that run) cannot break on it, either."
+    yield "A test refuses a check that is neither here nor above."
     yield ""
-    yield ", ".join(f"`{name}`" for name in never) + "."
+    yield "| check | why none can be made on a practice site | what proves it |"
+    yield "| --- | --- | --- |"
+    for name, (why, file) in EXCUSED.items():
+        yield f"| `{name}` | {why} | `{file}` |"
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,10 +11,11 @@ from b2ct.site.load import load
 from b2ct.validate import given, runner
 from b2ct.validate.access import Access, opener
 from b2ct.validate.collect import collect
+from b2ct.validate.practice import inside
 from b2ct.validate.practice.site import Practice
 from b2ct.validate.results import Outcome, Report
-from tests.validate.faults.fault import Round, found
-from tests.validate.faults.table import ROUNDS
+from tests.validate.faults.fault import Desk, Round, found
+from tests.validate.faults.table import LOGINS, ROUNDS
 from tests.validate.practice.sites import needs_namespaces, standing
 
 pytestmark = needs_namespaces
@@ -25,10 +27,11 @@ def site() -> Iterator[Practice]:
         yield made
 
 
-def _validated(site: Practice) -> Report:
+def _validated(site: Practice, *groups: str) -> Report:
     model = load(site.site_yaml)
     options = given.Options(test_vms=False, folder=site.site_yaml.parent)
-    plan = runner.Plan(site=model, nodes=model.nodes, checks=collect(()), options=options)
+    checks = tuple(check for check in collect(()) if not groups or check.group in groups)
+    plan = runner.Plan(site=model, nodes=model.nodes, checks=checks, options=options)
     access = Access(identity=site.key, known_hosts=site.known_hosts)
     with opener(model, access) as opens:
         return runner.run(plan, opens)
@@ -38,15 +41,15 @@ def _alarms(report: Report) -> list[str]:
     return [f"{check} on {node}: {r.message}" for (node, check), r in found(report).items()]
 
 
-def test_every_fault_is_found_by_its_checks_alone(site: Practice) -> None:
+def test_every_fault_is_found_by_its_checks_alone(site: Practice, tmp_path: Path) -> None:
     """All in one test, as they share the nodes: pytest-xdist must not part them."""
     healthy = _validated(site)
     assert _alarms(healthy) == []
     assert healthy.count(Outcome.PASSED) > 150
-    network = site.nodes[0].address.rpartition(".")[0]
+    desk = Desk(site.name, site.nodes[0].address.rpartition(".")[0], tmp_path)
     wrong: list[str] = []
     for number, faults in enumerate(ROUNDS):
-        this = Round(site.name, network, faults)
+        this = Round(desk, faults)
         if number == len(ROUNDS) - 1:
             # The last round stops the double of oned, which then forgets its cloud.
             wrong += [f"not taken back: {alarm}" for alarm in _alarms(_validated(site))]
@@ -54,4 +57,21 @@ def test_every_fault_is_found_by_its_checks_alone(site: Practice) -> None:
         report = _validated(site)
         wrong += this.wrong(report)
         this.undo(report)
+        if number == len(ROUNDS) - 2:
+            wrong += _refused_log_ins(site, desk)
     assert not wrong, "\n".join(wrong)
+
+
+def _refused_log_ins(site: Practice, desk: Desk) -> list[str]:
+    """One at a time, by the checks that look at log-ins: each cause is told, and mended."""
+    wrong: list[str] = []
+    groups = ("site", "oneadmin", "disks", "control node")
+    for fault in LOGINS:
+        this = Round(desk, (fault,))
+        this.inject()
+        report = _validated(site, *groups)
+        wrong += this.wrong(report)
+        this.undo(report)
+        # systemd's manager of oneadmin's log-ins could not start, either.
+        inside.on(site.name, fault.on, "systemctl reset-failed")
+    return wrong

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import ssl
 import subprocess
 import sys
@@ -13,7 +15,11 @@ from typing import Any
 
 import pytest
 
+from b2ct.site.load import load
 from b2ct.supply import wheel
+from b2ct.validate import given, runner
+from b2ct.validate.access import Access, opener
+from b2ct.validate.collect import collect
 from b2ct.validate.practice import inside
 from b2ct.validate.practice.site import Practice
 from tests.validate.practice.sites import needs_namespaces, standing, wait
@@ -129,6 +135,63 @@ def test_a_new_certificate_is_taken_up(cloud: Cloud) -> None:
     cloud.on("touch /etc/grid-security/hostcert.pem")
     wait(lambda: cloud.on("stat -c %i /run/b2ct-gateway/cert.pem") != before)
     assert cloud.dirac("one.vmpool.info", -3, -1, -1, -1)[0]
+
+
+def _found(cloud: Cloud) -> dict[str, str]:
+    """The checks of what only a site with DIRAC has: those that fail, and their remedies."""
+    model = load(cloud.site.site_yaml)
+    names = {"reaper-runs", "reaper-works", "program-is-current", "dirac-user-is-as-described"}
+    checks = tuple(check for check in collect(()) if check.name in names)
+    options = given.Options(test_vms=False, folder=cloud.site.site_yaml.parent)
+    plan = runner.Plan(model, model.nodes[:1], checks, options)
+    access = Access(identity=cloud.site.key, known_hosts=cloud.site.known_hosts)
+    with opener(model, access) as opens:
+        return {result.check: result.remedy for _, result in runner.run(plan, opens).failures()}
+
+
+@pytest.mark.parametrize(
+    ("check", "breaks"),
+    [
+        ("reaper-runs", "systemctl stop b2ct-reaper.timer"),
+        ("reaper-works", "mv /opt/b2ct/bin/b2ct /opt/b2ct/bin/gone"),
+        ("program-is-current", "sed -i s/^identity=.*/identity=0123/ /opt/b2ct/about"),
+        ("reaper-works", "mv /etc/b2ct/reaper.yaml /root/; systemctl start b2ct-reaper || :;"
+         " mv /root/reaper.yaml /etc/b2ct/"),
+    ],
+)  # fmt: skip
+def test_a_reaper_that_does_nothing_is_found(cloud: Cloud, check: str, breaks: str) -> None:
+    assert _found(cloud) == {}
+    cloud.on(breaks)
+    found = _found(cloud)
+    assert list(found) == [check]
+    if "gone" in breaks:
+        cloud.on("mv /opt/b2ct/bin/gone /opt/b2ct/bin/b2ct")
+    elif found[check] == "b2ct self deploy --node one":
+        assert deploy(cloud, "--node", "one")["changed"]
+    else:
+        cloud.on(shlex.split(found[check])[2])
+    assert _found(cloud) == {}
+
+
+def test_a_user_of_dirac_without_its_rights_is_found(cloud: Cloud) -> None:
+    """The check is called `dirac-user-is-as-described`."""
+    rules = cloud.oneadmin("one.acl.info")[1]
+    number = int(rules.rpartition("<ID>")[2].partition("<")[0])
+    assert cloud.oneadmin("one.acl.delrule", number)[0]
+    assert _found(cloud) == {"dirac-user-is-as-described": "b2ct apply --site site.yaml"}
+    cloud_apply(cloud)
+    assert _found(cloud) == {}
+
+
+def cloud_apply(cloud: Cloud) -> None:
+    """What the remedy says, by somebody who is asked nothing."""
+    folder = cloud.site.site_yaml.parent
+    argv = [sys.executable, "-m", "b2ct", "apply", "--site", "site.yaml", "--yes"]
+    env = {
+        **os.environ, "ONE_AUTH": f"{folder}/one_auth", "NO_PROXY": "*",
+        "ONE_XMLRPC": f"http://{cloud.site.nodes[0].address}:2633/RPC2",
+    }  # fmt: skip
+    subprocess.run(argv, cwd=folder, env=env, check=True, timeout=120, capture_output=True)
 
 
 def test_the_reaper_ends_what_is_unused_and_nothing_else(cloud: Cloud) -> None:

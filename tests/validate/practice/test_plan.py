@@ -36,7 +36,7 @@ KEYS = {machine.name: _key(number) for number, machine in enumerate(SITE.machine
 
 def _described(tmp_path: Path) -> Path:
     path = tmp_path / "site.yaml"
-    path.write_text(site_yaml(SITE, KEYS, _key(99)))
+    path.write_text(site_yaml(SITE, KEYS, _key(99), _key(98)))
     return path
 
 
@@ -59,7 +59,7 @@ def test_two_sites_have_nothing_in_common() -> None:
 
 def test_with_dirac_it_has_a_user_and_a_gateway(tmp_path: Path) -> None:
     described = tmp_path / "site.yaml"
-    described.write_text(site_yaml(replace(SITE, dirac=True), KEYS, _key(99)))
+    described.write_text(site_yaml(replace(SITE, dirac=True), KEYS, _key(99), _key(98)))
     (tmp_path / DIRAC_FILE).write_text("secret\n")
     site = load(described)
     assert (site.gateway_user, site.reaped_user) == ("dirac", "dirac")

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import socket
 import subprocess
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from b2ct.validate.answer import UnreachableError
 from b2ct.validate.ssh.door import Times
 from b2ct.validate.ssh.node import SshNode
+from b2ct.validate.ssh.refused import in_words
 from b2ct.validate.ssh.target import Target
 from tests.validate.ssh.logins import door, target
 from tests.validate.sshds import Ground, needs_sshd
@@ -49,3 +52,41 @@ def test_a_name_that_leads_nowhere(field: Ground) -> None:
     with pytest.raises(UnreachableError, match="cannot be resolved") as caught:
         SshNode(door(field), Target("no-such-host.invalid", node="hv7"))
     assert "`address`" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("No existing session", "the connection ended while we were logging in"),
+        ("Error reading SSH protocol banner", "what answers there is no sshd"),
+        ("sudo: sorry, you must have a tty to run sudo", "its sudo wants a terminal"),
+        ("This account is currently not available.", "the account's shell is nologin"),
+        ("sudo: a password is required", "its sudo asks for a password"),
+    ],
+)
+def test_what_libraries_say_is_told_in_words(said: str, told: str) -> None:
+    assert in_words(said).startswith(told)
+    assert in_words(said).endswith(f"({said})")
+
+
+def test_a_long_banner_is_cut() -> None:
+    assert len(in_words("x" * 300_000)) < 200
+    assert len(in_words("No existing session " + "x" * 300_000)) < 250
+
+
+def test_a_server_that_talks_and_talks(field: Ground) -> None:
+    """A banner of 300 KB, as a chat server or a web server has it."""
+
+    def talk(server: socket.socket) -> None:
+        with suppress(OSError):
+            one, _ = server.accept()
+            with one:
+                for _ in range(3000):
+                    one.sendall(b"x" * 98 + b"\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=talk, args=(server,), daemon=True).start()
+        way = Target("127.0.0.1", port=server.getsockname()[1], host_key=field["one"].host_key)
+        with pytest.raises(UnreachableError, match="no sshd, or it talks for too long") as caught:
+            SshNode(door(field, times=Times(connect=5.0)), way)
+    assert len(caught.value.message) < 400

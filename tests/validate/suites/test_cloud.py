@@ -148,6 +148,13 @@ def fail_vm(place: Place) -> None:
     place.double.until(lambda: place.one.vms.get(number).failed)
 
 
+def fill_network(place: Place) -> None:
+    network = place.double.cloud.vnets.named("private")
+    assert network is not None
+    for one in network.ranges:
+        one.leases.update(dict.fromkeys(range(one.size), -1))
+
+
 FAULTS: dict[Callable[[Place], None], tuple[str, str]] = {
     break_image: ("test_images_are_usable", "image 0 (worker): ERROR"),
     delete_template: ("test_templates_are_registered", "template w1 is missing"),
@@ -157,6 +164,7 @@ FAULTS: dict[Callable[[Place], None], tuple[str, str]] = {
     delete_host: ("test_hosts_are_registered", "not registered in OpenNebula: hv1"),
     wrong_driver: ("test_datastores_have_their_drivers", "TM_MAD=shared, it should be ssh"),
     take_rights: ("test_dirac_user_is_as_described", "rule dirac"),
+    fill_network: ("test_networks_have_addresses_left", "0 of"),
     fail_vm: ("test_vms_are_well", "BOOT_FAILURE"),
 }
 
@@ -222,3 +230,16 @@ def test_stray_vms(place: Place) -> None:
     place.answers["virsh"] = "one-77\nother\n"
     said = place.check(cloud.test_no_stray_vms)
     assert said.startswith("failed: OpenNebula does not know: one-77 on hv1")
+
+
+def test_a_cluster_that_is_missing(place: Place) -> None:
+    place.site = sites.site(cloud={"dirac": {"user": "dirac"}, "cluster": "grid"})
+    told = place.check(cloud.test_clusters_are_as_described)
+    assert "failed: cluster grid is missing in OpenNebula" in told
+    assert "b2ct apply" in told
+
+
+def test_another_version_than_that_of_the_site(place: Place) -> None:
+    place.site = sites.site(opennebula={"version": "7.0"})
+    told = place.check(cloud.test_opennebula_version_is_as_asked)
+    assert "oned is 6.10.5, site.yaml says 7.0" in told

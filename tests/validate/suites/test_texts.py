@@ -16,7 +16,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "validate-checks.md"
 _SEE = r"see ([a-z0-9]+(?:-[a-z0-9]+)+)(?: and ([a-z0-9-]+))?"
 GROUPS = {
     "control node", "every node", "hypervisor", "network", "oneadmin", "security", "squid",
-    "storage", "site", "cloud", "worker vms",
+    "storage", "site", "cloud", "worker vms", "disks", "names",
 }  # fmt: skip
 
 
