@@ -383,6 +383,13 @@ def test_the_kickstart_names_the_map_in_all_four_places(tmp_path: Path) -> None:
     assert not [line for line in lines if "sda" in line or "sdb" in line or "dm-0" in line]
 
 
+def test_a_member_is_not_taken_even_if_an_answer_names_it(tmp_path: Path) -> None:
+    """The dialogue is a process of its own, and disks come and go between."""
+    made = with_paths(tmp_path)
+    told = made.shell('ANSWERS[disk]=sda; derive || printf "%s: %s" "$NEXT" "$NOTE"')
+    assert told == "disk: sda is not there, or not offered."
+
+
 def test_what_is_on_a_map(tmp_path: Path) -> None:
     """Its partitions are maps again; LVM calls them by their names below /dev/mapper."""
     made = with_paths(tmp_path)
