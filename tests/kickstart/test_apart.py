@@ -1,6 +1,6 @@
 """What reaches from a disk that is erased over others: it is told, asked for, and taken apart.
 
-The tools that stop things are stand-ins that record.
+The tools that stop things are stand-ins that record; test_guest.py has the real ones.
 """
 
 from __future__ import annotations
