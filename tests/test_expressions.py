@@ -76,11 +76,7 @@ def _rows(name: str, module: str, column: Any) -> list[str]:
 
 
 def _distributions() -> list[str]:
-    from b2ct.media import installer
-
-    return [
-        rf"(?<![A-Za-z])({pattern}){installer._VERSION}" for _, pattern in installer._DISTRIBUTIONS
-    ]
+    return _rows("_DISTRIBUTIONS", "b2ct.media.installer", lambda row: row[1])
 
 
 MADE: dict[tuple[str, str], list[Any]] = {
@@ -99,7 +95,7 @@ MADE: dict[tuple[str, str], list[Any]] = {
         r"""\s*menuentry\s+["']([^"']+)["']""",
     ],
     ("b2ct.media.checksums", "alias"): [r"Rocky[-.]([0-9][0-9.]*)\-x86_64\-dvd\.iso"],
-    ("b2ct.media.installer", "f'(?<![A-Za-z])({pattern}){_VERSION}'"): _distributions(),
+    ("b2ct.media.installer", "pattern"): _distributions(),
     ("b2ct.media.practice.kernel", "f'^[ \\\\t]*Depends: ({re.escape(prefix)}\\\\S+)'"): [
         r"(?m)^[ \t]*Depends: (linux-image-\S+)"
     ],
@@ -113,6 +109,9 @@ MADE: dict[tuple[str, str], list[Any]] = {
         "BOOT_REMEDIES", "b2ct.opennebula.instantiate", lambda row: row[0]
     ),
     ("b2ct.opennebula.refusals", "rule.text"): [],  # on what `scrub` has cut to 300 characters
+    ("b2ct.site.crosscheck.known", "pattern"): _rows(
+        "_TAKEN", "b2ct.site.crosscheck.known", lambda row: row[0]
+    ),
     ("b2ct.validate.shell", "re.escape(mark.encode()) + b'(\\\\d+);'"): [rb"b2ct\-5f3a(\d+);"],
     ("b2ct.validate.shell", "re.escape(mark.encode()) + b';'"): [rb"b2ct\-5f3a;"],
 }

@@ -50,7 +50,7 @@ _DISTRIBUTIONS = (
     ("", r"[A-Z][A-Za-z]{1,30}(?: [A-Z][A-Za-z]{1,30}){0,5}"),
 )
 _VERSION = r"[ _-]+(?:release )?(\d{1,2})(?:[._-](\d{1,2})(?![\d]))?(?!\d)"
-_NAME = r"[A-Z][A-Za-z]+(?:[ _-]+[A-Z][A-Za-z]+)*"
+_NAME = r"[A-Z][A-Za-z]{1,30}(?:[ _-]{1,3}[A-Z][A-Za-z]{1,30}){0,5}"
 _MENU_WORDS = {"Install", "Test", "Rescue", "Boot", "Welcome", "Troubleshooting"}
 _MOST_FOLDERS = 64
 

@@ -13,10 +13,10 @@ _PLAIN = re.compile(r"[A-Za-z0-9#+.:=@_-]")
 _ARGUMENT = re.compile(r"""hd:LABEL=([^:"'\s]+)""")
 _STAGE2 = re.compile(r"""(?:inst\.)?(?:stage2|repo)=["']?hd:LABEL=([^:"'\s]+)""")
 _SEARCH = re.compile(
-    r"""(?P<head>\s*search(?:\s.*?)?\s(?:-l|--label|--fs-label)[= ]\s*)"""
+    r"""(?P<head>\s*search(?:\s.{0,200}?)?\s(?:-l|--label|--fs-label)[= ]\s*)"""
     r"""(?P<quote>["']?)(?P<label>[^"']{1,64}?)(?P=quote)(?P<rest>\s.*)?"""
 )
-_ESCAPED = re.compile(r"\\+x([0-9A-Fa-f]{2})")
+_ESCAPED = re.compile(r"(?<!\\)\\+x([0-9A-Fa-f]{2})")
 _LONGEST = 2000
 """Characters of a line that is still looked at."""
 
