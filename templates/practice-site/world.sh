@@ -57,8 +57,10 @@ boot() { # NODE: until its first process ends; the exit code says by which signa
     IFS='=' read -r device network mac <<< "$cable"
     # That of a node that has ended may not be gone yet.
     ip link delete "$1-$device" 2> /dev/null || :
-    ip link add "$1-$device" type veth peer name "$device" address "$mac" netns "$process" &&
-      ip link set "$1-$device" master "$network" up || kill -9 "$process"
+    if ! { ip link add "$1-$device" type veth peer name "$device" address "$mac" netns "$process" &&
+      ip link set "$1-$device" master "$network" up; }; then
+      kill -9 "$process"
+    fi
   done
   echo "$process" > "$place/pid.new"
   mv "$place/pid.new" "$place/pid"
