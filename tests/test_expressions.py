@@ -112,6 +112,12 @@ MADE: dict[tuple[str, str], list[Any]] = {
     ("b2ct.site.crosscheck.known", "pattern"): _rows(
         "_TAKEN", "b2ct.site.crosscheck.known", lambda row: row[0]
     ),
+    ("b2ct.validate.facts.logins", "cause.said"): _rows(
+        "CAUSES", "b2ct.validate.facts.logins", lambda cause: cause.said
+    ),
+    ("b2ct.validate.ssh.refused", "pattern"): _rows(
+        "_WORDS", "b2ct.validate.ssh.refused", lambda row: row[0]
+    ),
     ("b2ct.validate.shell", "re.escape(mark.encode()) + b'(\\\\d+);'"): [rb"b2ct\-5f3a(\d+);"],
     ("b2ct.validate.shell", "re.escape(mark.encode()) + b';'"): [rb"b2ct\-5f3a;"],
 }
