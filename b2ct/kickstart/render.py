@@ -40,6 +40,31 @@ class Kickstart:
     """Of the machines that it serves."""
 
 
+@dataclass(frozen=True)
+class Way:
+    """How a node gets its kickstart: a file, and what its boot entry says besides."""
+
+    role: Role
+    title: str
+    """What a boot menu calls it."""
+    arguments: tuple[str, ...]
+    """Kernel arguments by which the role's kickstart knows the node; empty: it has its own."""
+
+
+def way_of(site: Site, name: str) -> Way:
+    """The way for a node: its role's kickstart serves it, so that a medium for a thousand nodes is
+    not a thousand kickstarts that list a thousand nodes.
+
+    A release whose first stage reads the text wants the node's network in it: there a node has a
+    kickstart of its own. Raises B2ctError for a node that does not exist.
+    """
+    node = _known(site, name)
+    own = catalogue.release(site.release.version).first_stage_reads_text
+    return Way(
+        node.role, _naming((node.role,), node)[1], () if own else (f"b2ct.node={node.name}",)
+    )
+
+
 def network_source(site: Site, release: str) -> InstallSource:
     """The install tree on the network: the site's mirror, or the catalogue's.
 

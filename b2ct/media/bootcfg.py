@@ -295,12 +295,13 @@ def _isolinux_title(title: str) -> str:
 def _isolinux_entries(template: _IsolinuxTemplate, menu: Menu) -> list[str]:
     out: list[str] = []
     first, rest = menu.split()
+    default = menu.default_position()
     for number, index in enumerate((*first, *rest)):
         entry = menu.entries[index]
         if number == len(first):
             out += ["menu begin b2ctmore", f"  menu label {_MORE}", f"  menu title {_MORE}"]
         out += [f"label {_isolinux_label(number)}", f"  menu label {_isolinux_title(entry.title)}"]
-        if number == menu.default_position():
+        if number == default:
             out.append("  menu default")
         out += template.lines
         out.append(f"  append {' '.join(_arguments(template.append, entry, menu))}")

@@ -64,6 +64,8 @@ class IsoMade:
     def as_json(self) -> dict[str, Any]:
         """The account for programs."""
         image = self.written
+        files = self.medium.files if self.complete else {}
+        sums = {path: hashlib.sha256(text).hexdigest() for path, text in files.items()}
         return {
             "output": str(self.output),
             "written": image is not None,
@@ -80,13 +82,12 @@ class IsoMade:
             "carries": self.medium.carries or None,
             "kickstarts": [
                 {
-                    "path": path,
-                    "sha256": hashlib.sha256(text).hexdigest() if self.complete else None,
+                    "path": entry.kickstart,
+                    "sha256": sums.get(entry.kickstart or ""),
                     "title": entry.title,
+                    "arguments": list(entry.extra_arguments),
                 }
-                for (path, text), entry in zip(
-                    self.medium.files.items(), self.medium.entries, strict=True
-                )
+                for entry in self.medium.entries
             ],
         }
 

@@ -9,7 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from b2ct.core.errors import B2ctError
-from b2ct.kickstart.render import InstallSource, Kickstart, network_source, render
+from b2ct.kickstart.render import (
+    InstallSource,
+    Kickstart,
+    Way,
+    network_source,
+    render,
+    way_of,
+)
 from b2ct.media.installer import Installer
 from b2ct.media.remaster import Entry
 from b2ct.media.repodata import lacking
@@ -60,17 +67,23 @@ def prepare(
     """Fit the site to the installer and render what the medium carries.
 
     What site.yaml does not say about release and distribution is taken from the installer and
-    told in `assumed`. With more than one kickstart, the first entry serves them all: the machine
-    recognises itself. Raises B2ctError where site and installer contradict each other.
+    told in `assumed`. With more than one role, the first entry serves them all: the machine
+    recognises itself. A node's entry names the node to its role's kickstart. Raises B2ctError where
+    site and installer contradict each other.
     """
     fitted, assumed = fit(site, installer)
     once = list(dict.fromkeys(roles))
-    every: list[tuple[list[Role], str | None]] = [([role], None) for role in once]
+    ways = {name: way_of(fitted, name) for name in dict.fromkeys(nodes)}
+    general: list[tuple[Role, ...]] = [(role,) for role in once]
     if len(once) > 1:
-        every.insert(0, (once, None))
-    every += [([], name) for name in dict.fromkeys(nodes)]
-    if not every:
+        general.insert(0, tuple(once))
+    if not general and not ways:
         raise B2ctError("a medium needs a role or a node", hint="name one with --role or --node")
+    shared = [(way.role,) for way in ways.values() if way.arguments]
+    every: list[tuple[tuple[Role, ...], str | None]] = [
+        (wanted, None) for wanted in dict.fromkeys((*general, *shared))
+    ]
+    every += [((), name) for name, way in ways.items() if not way.arguments]
 
     def rendered(source: InstallSource) -> tuple[Kickstart, ...]:
         return tuple(
@@ -83,11 +96,21 @@ def prepare(
     if source.kind == "medium" and (missing := lacking(installer, _packages(kickstarts))):
         source, why = _by_network(fitted, installer, missing)
         kickstarts, assumed = rendered(source), (*assumed, why)
-    title = fitted.site.name
-    entries = tuple(
-        Entry(f"Install {title}: {ks.title}", f"/{FOLDER}/{ks.name}") for ks in kickstarts
-    )
-    return Medium(fitted, source, kickstarts, entries, assumed)
+    made = dict(zip(every, kickstarts, strict=True))
+    entries = [_entry(fitted, made[wanted, None]) for wanted in general]
+    entries += [
+        _entry(fitted, made[(way.role,), None], way)
+        if way.arguments
+        else _entry(fitted, made[(), name])
+        for name, way in ways.items()
+    ]
+    return Medium(fitted, source, kickstarts, tuple(entries), assumed)
+
+
+def _entry(site: Site, kickstart: Kickstart, way: Way | None = None) -> Entry:
+    title = way.title if way else kickstart.title
+    arguments = way.arguments if way else ()
+    return Entry(f"Install {site.site.name}: {title}", f"/{FOLDER}/{kickstart.name}", arguments)
 
 
 def _packages(kickstarts: Sequence[Kickstart]) -> list[str]:

@@ -136,6 +136,28 @@ def test_a_fixed_node_without_marks_is_not_doubted(tmp_path: Path) -> None:
     assert made.shell('derive || printf %s "$NEXT"') == "card:0"
 
 
+def test_a_boot_entry_makes_a_role_s_kickstart_one_node_s(tmp_path: Path) -> None:
+    """What `b2ct.node=` says is as if the kickstart had been rendered for that node alone."""
+    known = 'printf "%s|" "$SITE_FIXED" "${NODE_NAME[*]}" "${NODE_MACS[*]}" "${CARD_NODE[*]}" '
+    known += '"${CARD_NETWORK[*]}" "${CARD_ADDRESS[*]}" "${MATCH_NODE[*]}" "${NODE_WIPE[*]}"'
+    for name in ("hv01", "hv02"):
+        own = machine(tmp_path / f"{name}-own", roles=[], node=name)
+        shared = machine(tmp_path / f"{name}-shared")
+        shared.write("proc/cmdline", f"BOOT_IMAGE=vmlinuz b2ct.node={name} quiet")
+        for made in (own, shared):
+            made.card("eno1", "52:54:00:ff:ff:ff")
+        assert shared.shell(known) == own.shell(known)
+        told = 'derive || printf "%s: %s" "$NEXT" "$NOTE"'
+        assert shared.shell(told) == own.shell(told)
+
+
+def test_a_boot_entry_for_a_node_that_is_not_there_is_asked_about(tmp_path: Path) -> None:
+    made = machine(tmp_path)
+    made.write("proc/cmdline", "BOOT_IMAGE=vmlinuz b2ct.node=hv99")
+    made.card("eno1", "52:54:00:ff:ff:ff")
+    assert made.shell('derive || printf %s "$NEXT"') == "role"
+
+
 def test_squid_runs_where_the_site_says(tmp_path: Path) -> None:
     made = machine(tmp_path)
     told = 'for r in "control a" "single a" "hypervisor hv01"; do has_squid $r && echo "$r"; done'

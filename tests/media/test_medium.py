@@ -97,8 +97,29 @@ def test_one_role_has_one_entry() -> None:
 def test_several_roles_get_an_entry_that_serves_them_all_first() -> None:
     both = [Role.CONTROL, Role.HYPERVISOR, Role.CONTROL]
     made = prepare(site(nodes=NODES), NETINSTALL, roles=both, nodes=["hv01", "hv01"])
-    assert list(made.files) == ["/ks/auto.ks", "/ks/control.ks", "/ks/hypervisor.ks", "/ks/hv01.ks"]
+    assert list(made.files) == ["/ks/auto.ks", "/ks/control.ks", "/ks/hypervisor.ks"]
     assert len(made.entries) == len({entry.title for entry in made.entries}) == 4
+    assert made.entries[-1].kickstart == "/ks/hypervisor.ks"
+    assert made.entries[-1].extra_arguments == ("b2ct.node=hv01",)
+
+
+def test_a_thousand_nodes_share_their_role_s_kickstart() -> None:
+    names = [f"hv{number:04}" for number in range(300)]
+    nodes: Any = [{"name": name, "role": "hypervisor"} for name in names]
+    few = prepare(site(nodes=nodes[:3]), NETINSTALL, roles=[], nodes=names[:3])
+    many = prepare(site(nodes=nodes), NETINSTALL, roles=[], nodes=names)
+    assert list(many.files) == list(few.files) == ["/ks/hypervisor.ks"]
+    grown = len(many.files["/ks/hypervisor.ks"]) - len(few.files["/ks/hypervisor.ks"])
+    assert grown < 300 * 200
+    assert len(many.entries) == 300
+
+
+def test_el6_nodes_have_kickstarts_of_their_own() -> None:
+    """Its loader reads the network from the text."""
+    el6 = replace(NETINSTALL, release="el6", distribution="CentOS", distribution_key="centos")
+    made = prepare(site(nodes=NODES), el6, roles=[], nodes=["hv01"])
+    assert list(made.files) == ["/ks/hv01.ks"]
+    assert made.entries[0].extra_arguments == ()
 
 
 def test_nothing_asked_for() -> None:

@@ -42,7 +42,9 @@ def text(
     listed = rows[:_MOST_LISTED]
     entries = [f"  {row.title}\n      {row.kickstart.strip('/')}: {row.meaning}" for row in listed]
     if len(rows) > len(listed):
-        entries.append(f"  ... and {len(rows) - len(listed)} more, each with its file in ks.")
+        entries.append(
+            f"  ... and {len(rows) - len(listed)} more, each node with an entry of its own."
+        )
     template = files("b2ct.media.key").joinpath("data/README.txt").read_text(encoding="utf-8")
     filled = string.Template(template).substitute(
         label=label,
