@@ -10,8 +10,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from b2ct.media import practice
+
+# Hypothesis without its deadline: how long an example takes says how busy the machine is.
+settings.register_profile("b2ct", deadline=None)
+settings.load_profile("b2ct")
 
 # A program that is started in the background by a shell ignores Ctrl-C, and so do its children;
 # the tests send it to theirs.

@@ -22,8 +22,11 @@ from b2ct.document import redact
 
 MAX_DEPTH = 32
 """Nesting that nothing described here ever needs."""
-MAX_VALUES = 50_000
-"""Values in a file, aliases counted as often as they are used."""
+MAX_VALUES = 200_000
+"""Values and keys in a file, aliases counted as often as they are used.
+
+A node has about 20: 10,000 of them are checked within seconds and 200 MiB.
+"""
 NULL = frozenset({"", "~", "null", "Null", "NULL"})
 # Compiling a class with wide ranges would cost as much as all the rest of this module.
 _NOT_YAML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
@@ -256,11 +259,25 @@ def parse(text: str, file: Path | None = None) -> tuple[Node | None, list[Fault]
     except _Fatal as stop:
         return None, [*builder.faults, stop.fault]
     except yaml.YAMLError as err:
+        if (before := _before_depth(text, err)) is not None:
+            return parse(before, file)
         return None, [*builder.faults, _syntax(text, err, file)]
     except (ValueError, OverflowError):
         # PyYAML's own scanner lets chr() fail on an escape above U+10FFFF.
         return None, [*builder.faults, Fault(Mark(1, 1, file), "an escape that is no character")]
     return builder.root, builder.faults
+
+
+def _before_depth(text: str, err: yaml.YAMLError) -> str | None:
+    """The text before the place where the parser's own bound of nesting ended the reading.
+
+    libyaml 0.2.6 (PyYAML 6.0.4) stops at a thousand levels, while it looks ahead for a `:` and has
+    not given us one event yet: what comes before is enough for our own, lower bound to speak.
+    """
+    mark = getattr(err, "problem_mark", None)
+    if mark is None or "nesting" not in str(getattr(err, "problem", "")):
+        return None
+    return text[: mark.index] if 0 < mark.index < len(text) else None
 
 
 def _not_yaml(text: str) -> int | None:

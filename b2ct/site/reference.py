@@ -26,7 +26,9 @@ Start one with `b2ct init`, find every mistake in it with `b2ct check`.
   `` @ ` % & * ! | > { [ " ' ``.
 - Sizes have a unit (`50 GiB`; `50 GB` and `50 G` mean the same), units are binary.
 - Unknown keys, duplicate keys and tags are errors; merge keys (`<<`) are not supported, aliases
-  (`*name`) for whole values are. A file has at most 1 MiB.
+  (`*name`) for whole values are. A file has at most 4 MiB
+  and 200,000 values (keys and aliases count): room for 10,000 nodes. 5,000 are checked in
+  2 s and 110 MiB.
 - Secrets never stand in the file: `{file: ...}` (its first line; the path is relative to the
   folder of site.yaml), `{env: ...}` or `{command: [...]}` (no shell; it runs in that folder)
   say where they are, and `generate` has them made on the machine.

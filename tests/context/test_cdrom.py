@@ -58,7 +58,7 @@ def test_shells_read_the_values_back(shell: str) -> None:
     assert sourced(cdrom.context_sh(HOSTILE), *HOSTILE, shell=shell) == HOSTILE
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(TEXTS, min_size=1, max_size=4))
 def test_no_value_breaks_out_of_context_sh(values: list[str]) -> None:
     variables = {f"V{i}": value for i, value in enumerate(values)}

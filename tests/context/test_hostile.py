@@ -60,7 +60,7 @@ def text(made: VmContext, path: str) -> str:
     return file.text
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(changes())
 def test_shell_files_hold_the_values_and_nothing_else(data: dict[str, Any]) -> None:
     described = site(**data)
@@ -78,7 +78,7 @@ def test_shell_files_hold_the_values_and_nothing_else(data: dict[str, Any]) -> N
             subprocess.run(["bash", "-n"], input=file.text.encode(), check=True)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(changes())
 def test_the_environment_is_taken_literally(data: dict[str, Any]) -> None:
     made = for_worker(site(**data))
@@ -87,7 +87,7 @@ def test_the_environment_is_taken_literally(data: dict[str, Any]) -> None:
     assert lines == [f"{name}={value}" for name, value in worker["environment"].items()]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(changes())
 def test_cloud_config_holds_the_files_and_nothing_else(data: dict[str, Any]) -> None:
     made = for_worker(site(**data))
@@ -102,14 +102,14 @@ def test_cloud_config_holds_the_files_and_nothing_else(data: dict[str, Any]) -> 
     assert user_data(made).startswith("#cloud-config\n")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(changes())
 def test_opennebula_expands_nothing_but_what_is_meant(data: dict[str, Any]) -> None:
     for value in attributes(for_worker(site(**data))).values():
         assert not isinstance(value, str) or not set(value) & set('$"\\\n')
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(changes())
 def test_squid_gets_as_many_rules_as_there_are_servers(data: dict[str, Any]) -> None:
     text_ = text(for_squid(site(**data)), "/usr/share/b2ct/squid.conf")

@@ -86,7 +86,7 @@ HOSTS = st.from_regex(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(HOSTS, min_size=1, max_size=4), st.lists(HOSTS, max_size=3))
 def test_whatever_the_names_are_it_is_sound(servers: list[str], squids: list[str]) -> None:
     described = site(

@@ -23,7 +23,7 @@ def test_sh_is_one_word_of_the_same_value(value: str) -> None:
     assert shlex.split(quoting.ks(value)) == [value]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(LINES)
 def test_bash_agrees(value: str) -> None:
     done = subprocess.run(
@@ -70,7 +70,7 @@ def test_numbers_and_quoted_text_are_printed() -> None:
     assert quoting.only_safe(quoting.sh("a b")) == "'a b'"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(LINES | st.sampled_from(["B2CT_EOF", "|x", "%end", "$HOME", "\\"]), max_size=6))
 def test_a_here_document_gives_back_its_text(lines: list[str]) -> None:
     text = "".join(f"{line}\n" for line in lines)

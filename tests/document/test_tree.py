@@ -74,8 +74,8 @@ LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 10)
 )
 FAULTS = {
-    "billion laughs": (LAUGHS, 5, "more than 50000 values"),
-    "many values": ("a: [" + "x," * 60_000 + "]", 1, "more than 50000 values"),
+    "billion laughs": (LAUGHS, 6, "more than 200000 values"),
+    "many values": ("a: [" + "x," * 220_000 + "]", 1, "more than 200000 values"),
     "cycle of a list": ("a: &a [*a]", 1, "refers to the value that it is a part of"),
     "cycle through a mapping": ("a: &a\n  b:\n    - *a", 3, "that it is a part of"),
     "deep lists": ("[" * 500_000, 1, "nested deeper"),

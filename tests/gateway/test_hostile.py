@@ -248,9 +248,7 @@ METHOD = st.one_of(
     ]),
     st.from_regex(r"one\.[a-z]{1,8}\.[a-z]{1,10}", fullmatch=True),
 )  # fmt: skip
-NEVER = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+NEVER = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 ALLOWED = {
     "one.system.version", "one.user.info", "one.imagepool.info", "one.templatepool.info",
     "one.vnpool.info", "one.template.info", "one.vm.info", "one.vmpool.info",

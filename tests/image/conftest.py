@@ -7,17 +7,12 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from b2ct.image.rootfs import archive
 from b2ct.image.rootfs.cache import LayerCache
 from tests.image import worker
 from tests.image.worker import Built
 from tests.sharing import once
-
-# No deadline: how long an example takes says how busy the machine is.
-settings.register_profile("b2ct", deadline=None)
-settings.load_profile("b2ct")
 
 
 @pytest.fixture(scope="session")

@@ -49,7 +49,7 @@ NAMES = st.text(min_size=1).filter(lambda name: name.strip().strip("/"))
 WORDS = st.text(min_size=1)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.builds(Package, NAMES, WORDS, WORDS, st.text(), st.text()), max_size=4))
 def test_whatever_a_database_says_the_bill_is_valid(packages: list[Package]) -> None:
     assert_valid(sbom.render(about(IMAGE, packages=packages)))

@@ -444,7 +444,7 @@ LINES = st.text(
 FIELDS = ("serial", "machine_serial", "wwn", "model", "path", "admin")
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(values=st.fixed_dictionaries(dict.fromkeys(FIELDS, LINES)))
 def test_hostile_values_come_back_as_they_are(values: dict[str, str]) -> None:
     """No value breaks out, and the node table holds exactly what the site says."""

@@ -233,7 +233,7 @@ _TITLES = st.text(min_size=1, max_size=72).filter(lambda t: bool(t.strip()) and 
 
 
 @given(_TITLES)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_no_title_breaks_out_of_an_isolinux_menu(title: str) -> None:
     check_entry(Entry(title))
     plain = _edit(ISOLINUX, isolinux_menu(EL9), _menu(Entry("plain", "/ks/x.ks"))).splitlines()
@@ -247,7 +247,7 @@ def test_no_title_breaks_out_of_an_isolinux_menu(title: str) -> None:
 
 @pytest.mark.skipif(not shutil.which("grub-script-check"), reason="grub-common is missing")
 @given(_TITLES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_no_title_breaks_out_of_a_grub_menu(title: str) -> None:
     edited = _edit(GRUB, grub_menu(EL9), _menu(Entry(title, "/ks/x.ks"), Entry("B", "/ks/y.ks")))
     checked = subprocess.run(

@@ -40,7 +40,7 @@ WHOM = st.one_of(
     WHOM, st.sets(st.sampled_from(sorted(RESOURCES)), min_size=1), WHOM,
     st.sets(st.sampled_from(sorted(RIGHTS)), min_size=1), WHOM,
 )  # fmt: skip
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_readable_form_comes_back(
     who: str, what: set[str], which: str, rights: set[str], zone: str
 ) -> None:

@@ -132,7 +132,7 @@ def _kinds(one: Client) -> dict[str, tuple[Named, ...]]:
     }  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @example(  # a cluster that only a datastore of ours is in: both go
     state=[
         There("datastore", "t-more", "ours", False, "t-cluster", ()),

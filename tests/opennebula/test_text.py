@@ -41,20 +41,20 @@ def attributes(values: st.SearchStrategy[str]) -> st.SearchStrategy[Attributes]:
 
 
 @given(attributes(STRINGS))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @example(Attributes([("A", 'a\\"b'), ("B", '\\\\"'), ("C", {"D": "]", "E": ""})]))
 def test_the_string_form_comes_back(wanted: Attributes) -> None:
     assert parse(render(wanted)) == wanted
 
 
 @given(attributes(VALUES))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_xml_form_comes_back(wanted: Attributes) -> None:
     assert xml.attributes(ET.fromstring(render_xml(wanted))) == wanted
 
 
 @given(attributes(VALUES))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_one_of_the_forms_always_fits(wanted: Attributes) -> None:
     text = wire(wanted)
     read = xml.attributes(ET.fromstring(text)) if text.startswith("<") else parse(text)
@@ -62,7 +62,7 @@ def test_one_of_the_forms_always_fits(wanted: Attributes) -> None:
 
 
 @given(st.text(max_size=60))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @example('A="' + "\\" * 40)
 @example("A=[B=1,")
 @example('A=[B="c" D="e"]')

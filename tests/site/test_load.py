@@ -360,8 +360,8 @@ def test_a_large_file_is_refused_unread(tmp_path: Path, monkeypatch: pytest.Monk
     path = tmp_path / "site.yaml"
     path.write_bytes(b"site: {}\n" + b"#" * 10_000_000)
     monkeypatch.setattr("b2ct.document.tree.parse", parse)
-    assert "larger than 1 MiB" in problem(path)
-    assert "larger than 1 MiB" in problem(Path("/dev/zero"))
+    assert "larger than 4 MiB" in problem(path)
+    assert "larger than 4 MiB" in problem(Path("/dev/zero"))
 
 
 def test_encodings(tmp_path: Path) -> None:
@@ -385,3 +385,15 @@ def test_loading_imports_nothing_heavy() -> None:
     heavy = {"rich", "requests", "jinja2", "paramiko", "pycdlib", "passlib", "difflib", "click"}
     assert "pydantic" in loaded
     assert not heavy & set(loaded)
+
+
+def test_a_site_of_five_thousand_nodes_is_read() -> None:
+    nodes = "".join(
+        f"- {{name: hv{i:04}, role: hypervisor, serial: CZ{i:06}, disk: {{serial: WD{i:05}}}, "
+        f"interfaces: [{{network: lan, address: 10.1.{i // 200}.{i % 200 + 1}}}]}}\n"
+        for i in range(4999)
+    )
+    site = load_text(
+        "networks: {lan: {cidr: 10.1.0.0/16}}\nnodes:\n- {name: one, role: control}\n" + nodes
+    )
+    assert len(site.nodes) == 5000

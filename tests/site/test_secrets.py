@@ -97,7 +97,7 @@ def test_a_command_that_fails_does_not_tell_what_it_printed(tmp_path: Path) -> N
     )
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.text(st.characters(categories=("L", "N", "P", "S")), min_size=1, max_size=100))
 def test_the_hash_is_of_the_password(password: str) -> None:
     hashed = crypt_hash(SecretStr(password))

@@ -81,7 +81,7 @@ RULES = st.builds(
 STEPS = st.lists(st.tuples(st.integers(1, 200), LOADS, st.integers(0, 1)), min_size=1, max_size=40)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rule=RULES, start=st.integers(0, 4000), steps=STEPS)
 def test_the_script_decides_as_the_model(
     rule: Thresholds, start: int, steps: list[tuple[int, float, int]]

@@ -100,9 +100,7 @@ nasty = st.text(
 ) | st.sampled_from(["%end", "$(id)", "`id`", "'", '"', "\\", "{{ 7*7 }}", "B2CT_EOF", "|B2CT_EOF"])
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     name=nasty, password=nasty, export=nasty, hash_=nasty.map(lambda text: f"${text}")
 )  # as every crypt hash begins

@@ -67,7 +67,7 @@ def test_holes(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 4 * GRAIN - 1), st.integers(1, 255)), max_size=5))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_spans_cover_the_buffer_and_never_call_data_zero(marks: list[tuple[int, int]]) -> None:
     data = bytearray(4 * GRAIN)
     for at, value in marks:

@@ -85,9 +85,7 @@ def test_the_start_is_blanked_first_and_written_last(image: Callable[..., Path])
     odd=st.integers(0, 511),
     extra=st.integers(0, 6),
 )
-@settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_pattern_of_data_zeros_and_holes(
     tmp_path: Path, blocks: list[str], odd: int, extra: int
 ) -> None:

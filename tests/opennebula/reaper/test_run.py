@@ -233,9 +233,7 @@ VMS = st.tuples(
 )
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(VMS, max_size=8), st.booleans())
 def test_nobody_else_s_vm_is_touched_whatever_there_is(
     rows: list[tuple[str, str, int, VmState, Lcm, int, int | None, bool, str, str]], strict: bool
