@@ -16,9 +16,9 @@ import click
 
 from b2ct.core import data, hosttools
 from b2ct.core.errors import EXIT_VERDICT
+from b2ct.firmware.accel import CPUINFO, virtualizes
 
 KVM = Path("/dev/kvm")
-CPUINFO = Path("/proc/cpuinfo")
 
 
 @dataclass(frozen=True)
@@ -150,6 +150,6 @@ def _kvm() -> str:
     except OSError as err:
         return f"{KVM}: {(err.strerror or str(err)).lower()}; join the group kvm, else {slow}"
     # Some virtual machines show a device that cannot run guests: the processor's flags tell.
-    if not {"vmx", "svm"} & set(CPUINFO.read_text().split()):
+    if not virtualizes(CPUINFO):
         return f"{KVM} is there, but the processor has neither vmx nor svm: {slow}"
     return f"{KVM} is usable"

@@ -1,7 +1,8 @@
 """Whether the processor's virtualization really works here: /dev/kvm alone does not prove it.
 
 In a virtual machine whose host passes virtualization on badly, QEMU aborts or its guest stops in
-the firmware. So a guest of one sector is run first.
+the firmware. A kernel may also offer /dev/kvm where the processor virtualizes nothing: a guest of
+one sector runs there, and firmware crawls. So the processor is asked, and then such a guest is run.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ PROBE_TIMEOUT = 10.0
 DISK_SIZE = 1 << 20
 """Bytes: SeaBIOS takes no disk that has less than a cylinder."""
 GREETING = "kvm works"
+CPUINFO = Path("/proc/cpuinfo")
 
 
 def boot_sector(text: str) -> bytes:
@@ -30,10 +32,17 @@ def boot_sector(text: str) -> bytes:
     return code.ljust(510, b"\0") + b"\x55\xaa"
 
 
+def virtualizes(cpuinfo: Path = CPUINFO) -> bool:
+    """Whether the processor has virtualization, by the flags of proc(5)'s cpuinfo."""
+    return not {"vmx", "svm"}.isdisjoint(
+        cpuinfo.read_text(encoding="ascii", errors="replace").split()
+    )
+
+
 @cache
 def kvm_works(qemu: str) -> bool:
     """Whether a guest runs under KVM on this machine; asked once in a process."""
-    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+    if not (os.access("/dev/kvm", os.R_OK | os.W_OK) and virtualizes()):
         return False
     with tempfile.TemporaryDirectory(prefix="b2ct-kvm-") as folder:
         disk = Path(folder) / "disk"

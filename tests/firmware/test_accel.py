@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from b2ct.core.run import stream
-from b2ct.firmware.accel import DISK_SIZE, GREETING, boot_sector
+from b2ct.firmware.accel import DISK_SIZE, GREETING, boot_sector, virtualizes
 from b2ct.firmware.qemu import find_qemu
 
 
@@ -28,3 +28,13 @@ def test_the_probe_guest_greets(tmp_path: Path) -> None:
     ]
     with closing(stream(argv, timeout=120)) as lines:
         assert any(line.strip() == GREETING for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("flags", "there"), [("fpu vmx", True), ("svm sse", True), ("fpu sse vmxnet", False)]
+)
+def test_a_device_alone_is_no_virtualization(flags: str, there: bool, tmp_path: Path) -> None:
+    """Kernels offer /dev/kvm where the processor virtualizes nothing: firmware crawls there."""
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(f"processor\t: 0\nflags\t\t: {flags}\n")
+    assert virtualizes(cpuinfo) is there
