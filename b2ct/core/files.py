@@ -119,7 +119,9 @@ def refuse_unwritable(path: Path) -> None:
             code = errno.ENOTDIR if folder.exists() else errno.ENOENT
             raise OSError(code, os.strerror(code))
         if not os.access(folder, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
+            code = errno.EROFS if read_only else errno.EACCES
+            raise OSError(code, os.strerror(code))
     except OSError as err:
         raise explain(err, f"write {path}") from err
 

@@ -19,8 +19,8 @@ nodes:
   - {{name: one, role: control}}
 """
 NEEDED = (
-    "opennebula", "opennebula-fireedge", "opennebula-gate", "opennebula-flow", "mariadb-server",
-    "tmux",
+    "opennebula", "opennebula-fireedge", "opennebula-gate", "opennebula-flow", "opennebula-guacd",
+    "mariadb-server", "tmux",
 )  # fmt: skip
 
 
