@@ -124,7 +124,7 @@ def test_the_system_knows_its_disk(made: tuple[Path, DiskMade], root: Path) -> N
     assert told("debugfs", "-R", "cat /etc/fstab", root).endswith(
         f"UUID={uuid} / ext4 noatime,errors=remount-ro 0 1\n"
     )
-    words = f"root=UUID={uuid} ro console=tty0 console=ttyS0,115200"
+    words = f"root=UUID={uuid} ro quiet console=tty0 console=ttyS0,115200"
     assert told("debugfs", "-R", "cat /etc/kernel/cmdline", root).endswith(f"{words}\n")
     assert f"'root=UUID={uuid}'" in told("debugfs", "-R", "cat /boot/grub/grub.cfg", root)
     assert made[1].kernel.release == "6.1.0-32-amd64"
