@@ -40,8 +40,10 @@ def test_squid_reads_it(release: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [str(SQUID), "-k", "parse", "-f", file], capture_output=True, text=True, check=True
     )
-    said = done.stdout + done.stderr
-    assert not re.search(r"ERROR|WARNING|unrecognized|FATAL", said), said
+    # What it says of this machine's own name is not about the configuration.
+    lines = (done.stdout + done.stderr).splitlines()
+    said = [line for line in lines if "rDNS" not in line and "public hostname" not in line]
+    assert not [x for x in said if re.search(r"ERROR|WARNING|unrecognized|FATAL", x)], said
     assert ("collapsed_forwarding on" in text) == (release != "el6")
 
 
