@@ -75,12 +75,13 @@ def obtain(python: str, offline: bool = False) -> Program:
     """
     found = _wheels(python, offline=offline)
     own = wheel.make()
-    about = f"version={metadata.version('b2ct')}\nidentity={wheel.identity()}\npython={python}\n"
-    locked = f"{LOCK.read_text()}b2ct=={metadata.version('b2ct')} --hash=sha256:{_digest(own)}\n"
+    version, identity = metadata.version("b2ct"), wheel.identity()
+    about = f"version={version}\nidentity={identity}\npython={python}\n"
+    locked = f"{LOCK.read_text()}b2ct=={version} --hash=sha256:{_digest(own)}\n"
     contents: dict[str, bytes | Path] = {f"wheels/{path.name}": path for path in found}
     contents |= {"about": about.encode(), "requirements.txt": locked.encode()}
     contents[f"wheels/{wheel.name()}"] = own
-    return Program(python, metadata.version("b2ct"), wheel.identity(), _tar(contents))
+    return Program(python, version, identity, _tar(contents))
 
 
 def expected(python: str) -> Program:
