@@ -76,7 +76,7 @@ def test_dnf_in_the_image_gets_cvmfs_from_its_repository_and_nothing_else(
         env={"HOME": str(tmp_path)},
     ).stdout
     assert set(told.splitlines()) == {
-        "cvmfs cvmfs", "cvmfs cvmfs-config-default", "cvmfs cvmfs-libs",
+        "cvmfs cvmfs", "cvmfs cvmfs-config-default", "cvmfs cvmfs-fuse3", "cvmfs cvmfs-libs",
     }  # fmt: skip
 
 
