@@ -18,6 +18,7 @@ FILES = {
     *("Vagrantfile", "pyproject.toml", "README.md", "ARCHITECTURE.md", "CHANGELOG.md", "LICENSE"),
     "SECURITY.md",
     ".gitignore",
+    ".gitattributes",  # `git archive` writes the commit into b2ct/commit.txt
 }
 # What tools leave behind in a working copy; .gitignore has them too.
 PASSING = {".git", ".venv", "build", "dist", "demo", "__pycache__"}

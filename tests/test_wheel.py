@@ -1,4 +1,4 @@
-"""The wheel, installed into an empty environment, works from any directory."""
+"""Wheel and sdist, installed into an empty environment, work from any directory."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from pathlib import Path
 
 import pytest
 
+from b2ct import __version__
+from b2ct.core import commit
+
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ("kickstart", "images", "packer", "templates")
 
 
 def _run(*argv: str | Path, **how: str | Path) -> subprocess.CompletedProcess[str]:
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    env["PATH"] = str(how.get("PATH", env["PATH"]))
     done = subprocess.run(
         [str(word) for word in argv],
         cwd=how.get("cwd"), env=env, capture_output=True, text=True, check=False,
@@ -26,30 +30,38 @@ def _run(*argv: str | Path, **how: str | Path) -> subprocess.CompletedProcess[st
     return done
 
 
-@pytest.fixture(name="wheel", scope="module")
-def _wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(name="dist", scope="module")
+def _dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with both, made the usual way: the sdist, and from it the wheel."""
     out = tmp_path_factory.mktemp("dist")
-    _run(sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", out, ROOT)
-    (wheel,) = out.glob("*.whl")
+    _run(sys.executable, "-m", "build", "--no-isolation", "--outdir", out, ROOT)
+    return out
+
+
+@pytest.fixture(name="wheel", scope="module")
+def _wheel(dist: Path) -> Path:
+    (wheel,) = dist.glob("*.whl")
     return wheel
 
 
-@pytest.fixture(name="b2ct", scope="module")
-def _b2ct(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The command in an environment that has the wheel and, by a path file, its dependencies.
+@pytest.fixture(name="b2ct", scope="module", params=["*.whl", "*.tar.gz"])
+def _b2ct(
+    dist: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Path:
+    """The command in an environment that has the package and, by a path file, its dependencies.
 
     The dependencies are the ones that this test runs with, so that no network is needed; the
     project itself must not come with them, so its own path file is left behind.
     """
+    (package,) = dist.glob(request.param)
     venv = tmp_path_factory.mktemp("empty") / "venv"
     _run(sys.executable, "-m", "venv", "--without-pip", venv)
     python = venv / "bin" / "python"
     (site,) = (venv / "lib").glob("python*/site-packages")
-    _run(
-        sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index", wheel
-    )
     # A .pth file adds the folder, but does not read the .pth files in it: no editable install.
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    words = ["--no-deps", "--no-index", "--no-build-isolation", "--ignore-installed", package]
+    _run(sys.executable, "-m", "pip", "--python", python, "install", *words)
     return venv / "bin" / "b2ct"
 
 
@@ -74,7 +86,14 @@ def test_it_is_the_installed_one_that_runs(b2ct: Path, tmp_path: Path) -> None:
 
 def test_help_and_version(b2ct: Path, tmp_path: Path) -> None:
     assert "kickstart" in _run(b2ct, "--help", cwd=tmp_path).stdout
-    assert "b2ct" in _run(b2ct, "--version", cwd=tmp_path).stdout
+    said = _run(b2ct, "--version", cwd=tmp_path).stdout
+    assert said == f"b2ct, version {__version__} ({commit.told()})\n"
+
+
+def test_what_is_installed_remembers_the_commit_without_git(b2ct: Path, tmp_path: Path) -> None:
+    code = "from b2ct.core import commit; print(commit.commit())"
+    known = _run(b2ct.with_name("python"), "-c", code, cwd=tmp_path, PATH="/nowhere").stdout.strip()
+    assert known == commit.commit()
 
 
 def test_the_schema(b2ct: Path, tmp_path: Path) -> None:

@@ -49,8 +49,20 @@ VERBS: Verbs = {
 }
 
 
+def _say_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    """Version and commit, then the end."""
+    if asked and not ctx.resilient_parsing:
+        from b2ct.core import commit
+
+        click.echo(f"b2ct, version {__version__} ({commit.told()})")
+        ctx.exit()
+
+
 @click.group(cls=LazyGroup, verbs=VERBS, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="b2ct")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_say_version,
+    help="Say version and commit, and exit.",
+)  # fmt: skip
 def b2ct() -> None:
     """From one site.yaml to a working OpenNebula cloud that DIRAC fills with jobs.
 

@@ -14,10 +14,12 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
+from b2ct.core import commit
 from b2ct.core.data import data_folder
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _DATA = ("images", "kickstart", "packer", "templates")
+_COMMIT = f"b2ct/{commit.NAME}"
 _FIRST_DAY = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a ZIP file can tell: the same files make the same bytes."""
 _WHEEL = "Wheel-Version: 1.0\nGenerator: b2ct\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
@@ -29,13 +31,19 @@ def name() -> str:
 
 
 def identity() -> str:
-    """SHA-256 in hexadecimal over B2CT's own files: two copies of it that differ are told apart."""
-    return hashlib.sha256(_record(dict(_contents())).encode()).hexdigest()
+    """SHA-256 in hexadecimal over B2CT's own files: two copies of it that differ are told apart.
+
+    The commit does not count: one that changed none of these files makes no other B2CT.
+    """
+    files = {path: data for path, data in _contents() if path != _COMMIT}
+    return hashlib.sha256(_record(files).encode()).hexdigest()
 
 
 def make() -> bytes:
     """The bytes of B2CT's wheel, some 2 MB; the same for the same files."""
     files = dict(_contents())
+    if known := commit.commit():  # in a checkout the file itself does not hold it
+        files[_COMMIT] = f"{known}\n".encode()
     record = f"{_info()}/RECORD"
     files[record] = f"{_record(files)}{record},,\n".encode()
     out = io.BytesIO()

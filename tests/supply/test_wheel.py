@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from b2ct.core import commit
 from b2ct.supply import wheel
 
 
@@ -47,6 +48,14 @@ def test_it_holds_the_commands_and_nothing_hidden() -> None:
     assert not [name for name in names if "/." in name or "__pycache__" in name]
     recorded = {line.split(",")[0] for line in archive.read(f"{info}/RECORD").decode().split("\n")}
     assert recorded - {""} == set(names)
+
+
+def test_it_says_the_commit_which_makes_no_other_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = wheel.identity()
+    monkeypatch.setattr(commit, "commit", lambda: "0" * 40)
+    archive = zipfile.ZipFile(io.BytesIO(wheel.make()))
+    assert archive.read("b2ct/commit.txt") == b"0" * 40 + b"\n"
+    assert wheel.identity() == before
 
 
 def test_another_file_is_another_identity(monkeypatch: pytest.MonkeyPatch) -> None:
