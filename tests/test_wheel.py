@@ -60,8 +60,8 @@ def _b2ct(
     (site,) = (venv / "lib").glob("python*/site-packages")
     # A .pth file adds the folder, but does not read the .pth files in it: no editable install.
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    words = ["--no-deps", "--no-index", "--no-build-isolation", "--ignore-installed", package]
-    _run(sys.executable, "-m", "pip", "--python", python, "install", *words)
+    words = ["--no-deps", "--no-index", "--no-build-isolation", "--ignore-installed"]
+    _run(sys.executable, "-m", "pip", "--python", python, "install", *words, package)
     return venv / "bin" / "b2ct"
 
 
