@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -92,9 +93,6 @@ def test_the_whole_dialogue(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.xfail(
-    strict=False, reason="after the last `yes` the script waits; why is not known yet"
-)
 def test_what_is_shown_of_disks_and_cards(tmp_path: Path) -> None:
     machine = bare(tmp_path, sites.empty(), roles=[Role.HYPERVISOR])
     with on_terminal(machine) as terminal:
@@ -125,6 +123,56 @@ def test_what_is_shown_of_disks_and_cards(tmp_path: Path) -> None:
         terminal.finish()
     env = env_of(machine)
     assert (env["B2CT_ADDRESS"], env["B2CT_CONTROL"], env["B2CT_DISK"]) == ("dhcp", "", "/dev/sdd")
+
+
+def to_the_disks(terminal: Terminal) -> None:
+    """The questions of a hypervisor of which nothing is known, up to the disks."""
+    terminal.answer(r"\[us\]: ", "")
+    terminal.answer("such as hv01: ", "hv01")
+    terminal.answer(CARD, "1")
+    terminal.answer("Address: ", "dhcp")
+    terminal.answer("b2ct.example.org: ", "example.org")
+    terminal.answer("not known yet: ", "none")
+
+
+def test_a_disk_that_goes_before_the_yes_is_asked_for_again(tmp_path: Path) -> None:
+    machine = bare(tmp_path, sites.empty(), roles=[Role.HYPERVISOR])
+    machine.disk("sdd", 1000, serial="S-D")
+    with on_terminal(machine) as terminal:
+        to_the_disks(terminal)
+        terminal.answer(DISK, "sdd")
+        terminal.expect(CONFIRM)
+        shutil.rmtree(machine.root / "sys/block/sdd")
+        terminal.screen.send("yes\n")
+        assert "sdd is not there, or not offered" in " ".join(terminal.expect(DISK).split())
+        terminal.screen.send("<\n")
+        terminal.answer("not known yet: ", "one.example.org")
+        terminal.answer(DISK, "sda")
+        terminal.answer(ERASE, "sda")
+        assert terminal.expect(CONFIRM).count("change: disk") == 1
+        terminal.screen.send("yes\n")
+        terminal.finish()
+    env = env_of(machine)
+    assert (env["B2CT_DISK"], env["B2CT_CONTROL"]) == ("/dev/sda", "one.example.org")
+
+
+def test_another_disk_under_the_name_that_was_confirmed_is_not_erased(tmp_path: Path) -> None:
+    machine = bare(tmp_path, sites.empty(), roles=[Role.HYPERVISOR])
+    with on_terminal(machine) as terminal:
+        to_the_disks(terminal)
+        terminal.answer(DISK, "sda")
+        terminal.answer(ERASE, "sda")
+        assert "sda: 500 GiB, ACME Disk, serial S-A" in terminal.expect(CONFIRM)
+        machine.disk("sda", 500, Part(1, 1024, "ext4", "work"), serial="S-D")
+        terminal.screen.send("yes\n")
+        terminal.expect("has changed since you said yes")
+        assert "sda: 500 GiB, unknown model, serial S-D" in terminal.expect(DISK)
+        terminal.screen.send("sda\n")
+        assert "labelled 'work'" in terminal.expect(ERASE)
+        terminal.screen.send("sda\n")
+        terminal.answer(CONFIRM, "yes")
+        terminal.finish()
+    assert env_of(machine)["B2CT_DISK"] == "/dev/sda"
 
 
 def test_back_and_change(tmp_path: Path) -> None:
