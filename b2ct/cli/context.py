@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from b2ct.cli import options
+from b2ct.cli import offer, options
 from b2ct.cli.lazy import LazyGroup, Verbs
 from b2ct.core import files
 from b2ct.core.console import note
@@ -44,6 +44,7 @@ def context() -> None:
     default="worker",
     metavar="worker|squid|NAME",
     help="A worker of site.yaml by name, its only `worker` (the default), or the `squid`.",
+    shell_complete=offer.machines,
 )
 @click.option(
     "--format",

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from b2ct.cli import one, options, trust
+from b2ct.cli import offer, one, options, trust
 from b2ct.cli.lazy import LazyGroup, Verbs
 from b2ct.core import files
 from b2ct.core.console import note
@@ -410,6 +410,7 @@ def _show(made: Made, output: Path | None, *, as_json: bool) -> None:
     multiple=True,
     metavar="NAME",
     help="A VM template that DIRAC uses; repeatable. Left out: the workers of site.yaml.",
+    shell_complete=offer.workers,
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the checks for programs.")
 def check(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from b2ct.cli import one
+from b2ct.cli import offer, one
 from b2ct.core.console import note
 from b2ct.core.errors import VerdictError
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("host")
+@click.argument("host", shell_complete=offer.nodes)
 @one.access
 @click.option("--wait", is_flag=True, help="Until its VMs have ended.")
 @click.option("--migrate", is_flag=True, help="Move its VMs to other hosts, and wait for that.")

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import click
 
+from b2ct.cli import offer
 from b2ct.core.errors import B2ctError
 
 
 @click.command()
-@click.argument("name", metavar="NAME|FILE")
+@click.argument("name", metavar="NAME|FILE", shell_complete=offer.images)
 @click.option(
     "-o",
     "--output",
@@ -42,6 +43,7 @@ from b2ct.core.errors import B2ctError
     "--base",
     metavar="FILE|URL",
     help="What Packer starts from: a cloud image, or an installer ISO (Enterprise Linux).",
+    shell_complete=offer.files,
 )
 @click.option(
     "--sign-key",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from b2ct.cli import offer
 from b2ct.core import files
 from b2ct.core.errors import InvalidFileError
 
@@ -79,7 +80,7 @@ def _row_as_json(row: Row, today: date) -> dict[str, Any]:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=offer.images)
 @click.option("--sources", is_flag=True, help="Say the file and line of each value beside it.")
 @click.option("--json", "as_json", is_flag=True, help="Print all values, defaults too, as JSON.")
 def show(name: str, sources: bool, as_json: bool) -> None:

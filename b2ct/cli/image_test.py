@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from b2ct.cli import options
+from b2ct.cli import offer, options
 from b2ct.core.console import note
 from b2ct.core.errors import VerdictError
 
@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 @click.command("test")
 @click.argument("image", type=click.Path(path_type=Path))
 @options.site
-@click.option("--worker", metavar="NAME", help="The worker of site.yaml whose context it gets.")
+@click.option(
+    "--worker",
+    metavar="NAME",
+    help="The worker of site.yaml whose context it gets.",
+    shell_complete=offer.workers,
+)
 @click.option(
     "--firmware",
     "firmware",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from b2ct.cli import one
+from b2ct.cli import offer, one
 from b2ct.core.console import note
 from b2ct.core.errors import B2ctError
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=offer.images)
 @one.access
 @click.option("--json", "as_json", is_flag=True, help="Print the versions as JSON.")
 def versions(
@@ -57,7 +57,7 @@ def versions(
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=offer.images)
 @click.option("--to", metavar="VERSION", help="Left out: the one before the current one.")
 @one.access
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from b2ct.cli import one
+from b2ct.cli import offer, one
 from b2ct.core.console import note
 from b2ct.core.errors import VerdictError
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("template")
+@click.argument("template", shell_complete=offer.workers)
 @click.option("--count", default=1, metavar="N", help="How many VMs (default 1).")
 @click.option("--name", default="", metavar="NAME", help="Of the VM; several are NAME-1, NAME-2.")
 @one.access

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from b2ct.cli import options
+from b2ct.cli import offer, options
 from b2ct.site.catalogue import Role
 
 
@@ -19,6 +19,7 @@ from b2ct.site.catalogue import Role
     "--source",
     metavar="ISO|URL",
     help="Installer image. Left out: the release's netinstall image from the catalogue.",
+    shell_complete=offer.files,
 )
 @options.output
 @options.of_an_image

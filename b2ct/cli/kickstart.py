@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from b2ct.cli import options
+from b2ct.cli import offer, options
 from b2ct.core import files
 from b2ct.core.console import note
 from b2ct.core.errors import B2ctError, VerdictError
@@ -28,8 +28,15 @@ if TYPE_CHECKING:
     type=click.Choice([r.value for r in Role]),
     help="Serve this role; repeatable: then the machine finds out which is its own.",
 )
-@click.option("--node", metavar="NAME", help="Serve this node of site.yaml only.")
-@click.option("--release", metavar="elN", help="Another release than site.yaml says.")
+@click.option(
+    "--node", metavar="NAME", help="Serve this node of site.yaml only.", shell_complete=offer.nodes
+)
+@click.option(
+    "--release",
+    metavar="elN",
+    help="Another release than site.yaml says.",
+    shell_complete=offer.releases,
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write here.")
 @click.option("--lint", "with_lint", is_flag=True, help="Check it with pykickstart and bash.")
 @click.option("--json", "as_json", is_flag=True, help="Print name, title and text for programs.")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 Verbs = Mapping[str, tuple[str, str, str]]
 """Verb -> (module of this package, function, short help), in the order of use."""
@@ -31,6 +32,15 @@ class LazyGroup(click.Group):
         command = getattr(importlib.import_module(f"b2ct.cli.{module}"), function)
         assert isinstance(command, click.Command)  # noqa: S101 - a defect of ours, not input
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Offer the verbs without importing them."""
+        fit = [
+            CompletionItem(name, help=text)
+            for name, (_, _, text) in self.verbs.items()
+            if name.startswith(incomplete)
+        ]
+        return [*fit, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the verbs without importing them."""

@@ -9,6 +9,7 @@ from types import FrameType
 import click
 
 from b2ct import __version__
+from b2ct.cli import completion
 from b2ct.cli.lazy import LazyGroup, Verbs
 from b2ct.core import console
 from b2ct.core.errors import EXIT_INTERRUPTED, B2ctError
@@ -45,6 +46,7 @@ VERBS: Verbs = {
     "squid": ("squid", "squid", "Check the squids through which VMs get their software."),
     "validate": ("validate", "validate", "Prove that the site works, node by node and as a whole."),
     "self": ("self", "itself", "Bring this B2CT to the control node."),
+    "completion": ("completion", "completion", "Print the script that completes b2ct at Tab."),
     "doctor": ("doctor", "doctor", "Say which host tools are missing and how to install them."),
 }
 
@@ -91,6 +93,8 @@ def _terminate(_signal: int, _frame: FrameType | None) -> None:
 def main() -> None:
     """Run the verb; print errors as lines, never as a traceback."""
     signal.signal(signal.SIGTERM, _terminate)
+    if completion.asked():
+        completion.silence()
     with console.plain_output():
         code = _code()
     sys.exit(code if isinstance(code, int) else 0)
@@ -99,7 +103,7 @@ def main() -> None:
 def _code() -> object:
     """What the verb ends with."""
     try:
-        code = b2ct.main(standalone_mode=False)
+        code = b2ct.main(standalone_mode=False, complete_var=completion.VARIABLE)
     except B2ctError as err:
         for line in err.lines():
             # What others say may have several lines: none of them begins as ours do.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from b2ct.cli import trust
+from b2ct.cli import offer, trust
 from b2ct.core.console import note
 from b2ct.site.catalogue import Role
 
@@ -45,6 +45,7 @@ nodes = click.option(
     multiple=True,
     metavar="NAME",
     help="Give this node of site.yaml an entry of its own; repeatable.",
+    shell_complete=offer.nodes,
 )
 output = click.option("-o", "--output", type=click.Path(path_type=Path), help="The image to write.")
 _IMAGE = (

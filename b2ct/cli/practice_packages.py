@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from b2ct.cli import offer
 from b2ct.core.console import note
 
 
@@ -29,6 +30,7 @@ from b2ct.core.console import note
     multiple=True,
     metavar="NAME",
     help="The EL base also has the packages of this definition; repeatable. Default: el9-worker.",
+    shell_complete=offer.images,
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON.")
 def packages(output: Path, apt: bool, rpm: bool, wanted: tuple[str, ...], as_json: bool) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from b2ct.cli import one
+from b2ct.cli import offer, one
 from b2ct.core.console import byte_progress, note
 from b2ct.core.errors import B2ctError
 
@@ -29,7 +29,12 @@ FILE = click.Path(path_type=Path)
 @click.option("--name", metavar="NAME", help="In OpenNebula. Left out: the definition's name.")
 @click.option("--datastore", metavar="NAME|ID", help="Left out: the only one, or `default`.")
 @one.access
-@click.option("--worker", metavar="NAME", help="The worker of site.yaml that starts from it.")
+@click.option(
+    "--worker",
+    metavar="NAME",
+    help="The worker of site.yaml that starts from it.",
+    shell_complete=offer.workers,
+)
 @click.option(
     "--template", metavar="NAME", help="Name of the VM template. Left out: that of the worker."
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from b2ct.cli import options
+from b2ct.cli import offer, options
 from b2ct.cli.lazy import LazyGroup, Verbs
 from b2ct.core.errors import B2ctError
 
@@ -31,7 +31,13 @@ def itself() -> None:
 
 @click.command()
 @options.site
-@click.option("--node", "name", metavar="NAME", help="The control node, where there are several.")
+@click.option(
+    "--node",
+    "name",
+    metavar="NAME",
+    help="The control node, where there are several.",
+    shell_complete=offer.nodes,
+)
 @options.of_ssh
 @click.option("--offline", is_flag=True, help="Never use the network, but for the node.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from b2ct.cli import offer
 from b2ct.core import files
 from b2ct.core.errors import InvalidFileError, VerdictError
 
@@ -117,7 +118,12 @@ def schema(output: Path | None) -> None:
     help="Write here (default site.yaml).",
 )
 @click.option("--yes", is_flag=True, help="Ask nothing, take the defaults.")
-@click.option("--release", metavar="elN", help="The Enterprise Linux to install (default el9).")
+@click.option(
+    "--release",
+    metavar="elN",
+    help="The Enterprise Linux to install (default el9).",
+    shell_complete=offer.releases,
+)
 @click.option("--schema", "with_schema", is_flag=True, help="Write site.schema.json beside it.")
 @click.option("--force", is_flag=True, help="Overwrite files that exist.")
 def init(output: Path, yes: bool, release: str | None, with_schema: bool, force: bool) -> None:

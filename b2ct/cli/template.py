@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from b2ct.cli import options
+from b2ct.cli import offer, options
 from b2ct.cli.lazy import LazyGroup, Verbs
 from b2ct.core import files
 from b2ct.core.console import byte_progress, note
@@ -35,7 +35,7 @@ def template() -> None:
 
 
 @click.command()
-@click.argument("worker", required=False)
+@click.argument("worker", required=False, shell_complete=offer.workers)
 @click.option(
     "--site",
     "site_file",

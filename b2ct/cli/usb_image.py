@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from b2ct.cli import options
+from b2ct.cli import offer, options
 from b2ct.core.errors import B2ctError
 from b2ct.site.catalogue import Role
 
@@ -30,7 +30,7 @@ def _size(text: str | None) -> int | None:
 
 
 @click.command()
-@click.argument("iso", required=False, metavar="[ISO|URL]")
+@click.argument("iso", required=False, metavar="[ISO|URL]", shell_complete=offer.files)
 @options.site
 @options.roles
 @options.nodes

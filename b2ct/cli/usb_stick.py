@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from b2ct.cli import offer
 from b2ct.cli.usb_confirm import Consent, opened, picture, readable
 from b2ct.core.console import byte_progress, note
 from b2ct.core.errors import B2ctError, VerdictError
@@ -70,7 +71,7 @@ def list_sticks(everything: bool, as_json: bool) -> None:
 
 @click.command()
 @click.argument("image", type=click.Path(path_type=Path))
-@click.argument("device")
+@click.argument("device", shell_complete=offer.devices)
 @_overwriting
 def write(
     image: Path,
@@ -115,7 +116,7 @@ def write(
 
 @click.command()
 @click.argument("image", type=click.Path(path_type=Path))
-@click.argument("device")
+@click.argument("device", shell_complete=offer.devices)
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 def verify(image: Path, device: str, as_json: bool) -> None:
     """Compare what is on DEVICE with IMAGE, byte by byte. Reads only.
@@ -151,7 +152,7 @@ def verify(image: Path, device: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("device")
+@click.argument("device", shell_complete=offer.devices)
 @click.option(
     "--format",
     "wanted",

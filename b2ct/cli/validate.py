@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from b2ct.cli import options
+from b2ct.cli import offer, options
 from b2ct.core.console import note
 from b2ct.core.errors import EXIT_INTERRUPTED, EXIT_REFUSED, EXIT_VERDICT, B2ctError
 from b2ct.site.catalogue import Role
@@ -28,7 +28,14 @@ if TYPE_CHECKING:
 
 _PATH = click.Path(path_type=Path)
 _WHAT = (
-    click.option("--node", "nodes", multiple=True, metavar="NAME", help="Only it; repeatable."),
+    click.option(
+        "--node",
+        "nodes",
+        multiple=True,
+        metavar="NAME",
+        help="Only it; repeatable.",
+        shell_complete=offer.nodes,
+    ),
     click.option(
         "--role",
         "roles",
