@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
-from axe_core_python.selenium import Axe
-from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.color import Color
@@ -19,63 +16,23 @@ from selenium.webdriver.support.color import Color
 from b2ct.core.errors import B2ctError
 from b2ct.validate.report.write import write
 from b2ct.validate.results import Report
+from tests import browser as chromium
+from tests.browser import Browser, barriers, complaints, needs_browser, preferring, requests
 from tests.validate.report.reports import HOSTILE, broken, healthy, hostile
 
-Browser = webdriver.Chrome
-
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("chromium") and shutil.which("chromedriver")), reason="needs Chromium"
-)
+pytestmark = needs_browser
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(shutil.which("chromium"))
-    for word in (
-        *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"),
-        *("--disable-background-networking", "--disable-component-update", "--disable-quic"),
-        "--disable-dev-shm-usage",
-        f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
-    ):
-        options.add_argument(word)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    service = webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
-    made = webdriver.Chrome(options=options, service=service)
-    yield made
-    made.quit()
-
-
-def log(browser: Browser, kind: str) -> list[Any]:
-    """What came since the last time."""
-    return list(browser.get_log(kind))  # type: ignore[no-untyped-call]
+    with chromium.started(tmp_path_factory.mktemp("chromium")) as made:
+        yield made
 
 
 def show(
     browser: Browser, folder: Path, report: Report, width: int = 1280, height: int = 800
 ) -> None:
-    log(browser, "browser")
-    log(browser, "performance")
-    screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
-    browser.get(write(folder, report).as_uri())
-
-
-def complaints(browser: Browser) -> list[Any]:
-    return [row for row in log(browser, "browser") if row["level"] in ("SEVERE", "WARNING")]
-
-
-def requests(browser: Browser) -> set[str]:
-    """Every URL that the page asked for."""
-    messages = [json.loads(row["message"])["message"] for row in log(browser, "performance")]
-    return {
-        row["params"]["request"]["url"]
-        for row in messages
-        if row["method"] == "Network.requestWillBeSent"
-        and not row["params"]["request"]["url"].startswith(
-            ("chrome:", "chrome-untrusted:")
-        )  # its own first tab
-    }
+    chromium.show(browser, write(folder, report).as_uri(), width, height)
 
 
 @pytest.mark.parametrize("report", [healthy(), broken(), broken(40), healthy(200)])
@@ -118,14 +75,11 @@ def test_a_phone_need_not_scroll_sideways(browser: Browser, tmp_path: Path, repo
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("report", [healthy(), broken()])
+@pytest.mark.parametrize("report", [healthy(), broken(), broken(12)])
 def test_axe_finds_no_barrier(
     browser: Browser, tmp_path: Path, report: Report, scheme: str
 ) -> None:
-    """axe-core's rules (WCAG 2.1), contrast of colours among them."""
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-    try:
+    with preferring(browser, scheme):
         show(browser, tmp_path, report)
         for details in browser.find_elements(By.TAG_NAME, "details"):
             browser.execute_script("arguments[0].open = true", details)
@@ -133,13 +87,7 @@ def test_axe_finds_no_barrier(
             browser.find_element(By.TAG_NAME, "body").value_of_css_property("background-color")
         )
         assert (ground.rgb == "rgb(255, 255, 255)") == (scheme == "light")
-        found = Axe().run(browser)
-    finally:
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
-    assert [
-        (one["id"], [node["html"] for node in one["nodes"]]) for one in found["violations"]
-    ] == []
-    assert len(found["passes"]) > 10
+        assert barriers(browser) == []
 
 
 def test_colour_says_nothing_that_words_and_signs_do_not(browser: Browser, tmp_path: Path) -> None:
@@ -155,6 +103,64 @@ def test_colour_says_nothing_that_words_and_signs_do_not(browser: Browser, tmp_p
         len(trouble.find_element(By.CSS_SELECTOR, "h2 .sign").text) == 1
         for trouble in browser.find_elements(By.CSS_SELECTOR, ".trouble")
     )
+
+
+MEASURE = """
+const figure = document.getElementById("picture").getBoundingClientRect();
+const walker = document.createTreeWalker(document.getElementById("picture"), NodeFilter.SHOW_TEXT);
+const found = [];
+while (walker.nextNode()) {
+  const text = walker.currentNode.textContent.trim();
+  if (!text) continue;
+  const range = document.createRange();
+  range.selectNodeContents(walker.currentNode);
+  const words = walker.currentNode.parentElement.closest("a, p, figcaption, text");
+  const link = words.closest("a");
+  const shape = link && (link.querySelector("rect") || link).getBoundingClientRect();
+  const svg = words.closest("svg");
+  const scale = svg ? svg.getBoundingClientRect().width / svg.viewBox.baseVal.width : 1;
+  for (const box of range.getClientRects()) found.push({
+    text, size: scale * parseFloat(getComputedStyle(walker.currentNode.parentElement).fontSize),
+    box: [box.left, box.top, box.right, box.bottom],
+    inside: shape ? [shape.left, shape.top, shape.right, shape.bottom] : null,
+  });
+}
+return found;
+"""
+"""Each line of text in the picture: its size on the screen, its place, and that of its node."""
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize(
+    ("hypervisors", "name"),
+    [
+        *((0, "hv"), (2, "hypervisor-"), (3, "hv"), (7, "hypervisor-"), (12, "hv")),
+        *((12, "node-rack12.physics.example-"), (39, "hv"), (60, "hv")),
+    ],
+)
+def test_the_picture_can_be_read(
+    browser: Browser, tmp_path: Path, hypervisors: int, name: str, width: int
+) -> None:
+    report = broken(hypervisors)
+    nodes = (replace(node, name=node.name.replace("hv", name)) for node in report.nodes)
+    show(browser, tmp_path, replace(report, nodes=tuple(nodes)), width)
+    lines = browser.execute_script(MEASURE)
+    assert len(lines) >= 2 * (hypervisors + 1)
+    for line in lines:
+        assert line["size"] >= 10.5, line
+        left, top, right, bottom = line["box"]
+        if line["inside"]:
+            x, y, far_x, far_y = line["inside"]
+            assert x <= left <= right <= far_x, line
+            assert y <= top <= bottom <= far_y, line
+    # Line boxes are higher than the letters: neighbours may touch by a few pixels.
+    inner = [(one["box"], one["text"]) for one in lines]
+    for at, (one, text) in enumerate(inner):
+        for other, there in inner[:at]:
+            across = min(one[2], other[2]) - max(one[0], other[0])
+            down = min(one[3], other[3]) - max(one[1], other[1])
+            assert across <= 1 or down <= 4, (text, there)
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
 
 
 def test_the_keyboard_reaches_everything(browser: Browser, tmp_path: Path) -> None:
