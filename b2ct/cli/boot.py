@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Callable
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from b2ct.cli import options
+from b2ct.cli.show import show_json
 from b2ct.core.console import note
 from b2ct.core.errors import VerdictError
 
@@ -26,7 +27,7 @@ def _digest(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
 
 
 @click.command()
-@click.argument("image", type=click.Path(path_type=Path))
+@click.argument("image", type=options.FILE)
 @click.option("--firmware", type=click.Choice(["bios", "uefi"]), help="The machine's firmware.")
 @click.option(
     "--as", "attach", type=click.Choice(["cd", "usb"]), help="Put the image in as this medium."
@@ -49,7 +50,7 @@ def _digest(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
 @click.option(
     "--verbose/--quiet", default=None, help="Show the serial console (default: on a terminal)."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
+@options.as_json
 def boot(  # noqa: PLR0917 - click passes them by name
     image: Path,
     firmware: str | None,
@@ -96,9 +97,10 @@ def boot(  # noqa: PLR0917 - click passes them by name
         )
         results.append(result)
         note(f"{'pass' if result.passed else 'FAIL'}: {result.reason}")
-    click.echo(
-        json.dumps([asdict(row) for row in results], indent=2) if as_json else table(results)
-    )
+    if as_json:
+        show_json([asdict(row) for row in results])
+    else:
+        click.echo(table(results))
     failed = [row for row in results if not row.passed]
     if failed:
         raise VerdictError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import shutil
 from pathlib import Path
@@ -12,6 +11,7 @@ import click
 
 from b2ct.cli import offer, options
 from b2ct.cli.lazy import LazyGroup, Verbs
+from b2ct.cli.show import show_json
 from b2ct.core import files
 from b2ct.core.console import note
 from b2ct.core.errors import B2ctError
@@ -56,12 +56,12 @@ def context() -> None:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=options.FILE,
     metavar="OUT",
     help="Write here: a file; for `files` a new folder.",
 )
 @click.option("--force", is_flag=True, help="Replace an existing output file.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was made for programs.")
+@options.as_json
 def render(
     *,
     site_file: Path | None,
@@ -100,7 +100,7 @@ def render(
         _write(made, form, output, force=force)
         note(f"{output} written: {form} of {made.name}")
     if as_json:
-        click.echo(json.dumps(_for_programs(made), indent=2, ensure_ascii=False))
+        show_json(_for_programs(made))
     elif output is None:
         click.echo(_text(made, form), nl=False)
 
@@ -108,12 +108,7 @@ def render(
 def _context(site_file: Path | None, kind: str) -> VmContext:
     from b2ct.context import own, squid, worker
 
-    if site_file is None and not options.DEFAULT_FILE.exists():
-        raise B2ctError(
-            "there is no site.yaml here: nothing says which squid VMs use",
-            hint="name one with --site; `b2ct init` writes one to start from",
-        )
-    chosen = options.load_site(site_file)
+    chosen = options.needed_site(site_file, "which squid VMs use")
     if kind == SQUID:
         return squid.for_squid(chosen.site)
     name, described = worker.choose(chosen.site, kind)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,6 +14,7 @@ import click
 
 from b2ct.cli import offer, one, options, trust
 from b2ct.cli.lazy import LazyGroup, Verbs
+from b2ct.cli.show import show_json
 from b2ct.core import files
 from b2ct.core.console import note
 from b2ct.core.errors import EXIT_VERDICT, B2ctError
@@ -32,7 +32,6 @@ VERBS: Verbs = {
     "config": ("dirac", "config", "Write what a DIRAC server needs to use this site."),
     "check": ("dirac", "check", "Test from the DIRAC server what can be tested."),
 }
-NEEDS_SITE = "`b2ct init` writes one to start from; name it with --site"
 CONFIGURATION = "resources.cfg"
 AUTHORITY = "b2ct-ca.pem"
 STEPS = "STEPS.txt"
@@ -53,7 +52,7 @@ endpoint_option = click.option(
 )
 ca_option = click.option(
     "--ca-file",
-    type=click.Path(path_type=Path),
+    type=options.FILE,
     metavar="FILE",
     help="CA certificates (PEM) for the cloud's TLS.",
 )
@@ -78,7 +77,7 @@ ca_option = click.option(
 @click.option(
     "--auth",
     "auth_file",
-    type=click.Path(path_type=Path),
+    type=options.FILE,
     metavar="FILE",
     help="Credentials to ask the cloud with (`user:password`), not those for DIRAC.",
 )
@@ -97,13 +96,13 @@ ca_option = click.option(
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=options.FILE,
     metavar="DIR",
     help="Write everything into this folder, the password too (mode 600).",
 )
 @click.option("--force", is_flag=True, help="Replace files that are in the folder already.")
 @click.option("--show-password", is_flag=True, help="Print the password, too.")
-@click.option("--json", "as_json", is_flag=True, help="Print it for programs.")
+@options.as_json
 def config(
     *,
     site_file: Path | None,
@@ -235,9 +234,7 @@ def _authority(ca_file: Path | None) -> Texts:
 
 def _site_for_dirac(site_file: Path | None) -> tuple[ChosenSite, str]:
     """The site with its user for DIRAC, whose password is known."""
-    if site_file is None and not options.DEFAULT_FILE.exists():
-        raise B2ctError("there is no site.yaml here", hint=NEEDS_SITE)
-    chosen = options.load_site(site_file)
+    chosen = options.needed_site(site_file, "what DIRAC shall use")
     return chosen, _diracs_user(chosen)
 
 
@@ -371,7 +368,7 @@ def _show(made: Made, output: Path | None, *, as_json: bool) -> None:
             "notes": made.notes,
             "steps": made.steps,
         }
-        click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+        show_json(answer)
         return
     for remark in made.notes:
         note(f"note: {remark}")
@@ -390,14 +387,14 @@ def _show(made: Made, output: Path | None, *, as_json: bool) -> None:
 @ca_option
 @click.option(
     "--cloud-auth",
-    type=click.Path(path_type=Path),
+    type=options.FILE,
     metavar="FILE",
     help="The cloud.auth of DIRAC. Left out: the user and password of site.yaml.",
 )
 @click.option(
     "--auth",
     "auth_file",
-    type=click.Path(path_type=Path),
+    type=options.FILE,
     metavar="FILE",
     help="A file with user:password instead. Left out: ONE_AUTH, if that is set.",
 )
@@ -412,7 +409,7 @@ def _show(made: Made, output: Path | None, *, as_json: bool) -> None:
     help="A VM template that DIRAC uses; repeatable. Left out: the workers of site.yaml.",
     shell_complete=offer.workers,
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the checks for programs.")
+@options.as_json
 def check(
     *,
     site_file: Path | None,
@@ -454,7 +451,7 @@ def check(
             {"check": c.name, "verdict": c.verdict, "found": c.found, "remedy": c.remedy}
             for c in found
         ]
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        show_json(rows)
     if any(made.verdict == checks.FAILED for made in found):
         raise SystemExit(EXIT_VERDICT)
 
@@ -490,7 +487,13 @@ def _as_dirac(
     from b2ct.opennebula.client import Client
 
     known = (credentials.cloud_auth or credentials.auth) and (url or os.environ.get("ONE_XMLRPC"))
-    chosen = None if known and templates else _tested(site_file)
+    chosen = (
+        None
+        if known and templates
+        else options.needed_site(
+            site_file, "what to test", instead="--endpoint, --cloud-auth and --template"
+        )
+    )
     if chosen and chosen.site.gateway and not url and not os.environ.get("ONE_XMLRPC"):
         way = _gateway_url(chosen, chosen.site.gateway)
         note(
@@ -503,15 +506,6 @@ def _as_dirac(
     else:
         where = _with_diracs(chosen, url, ca_file, credentials.cloud_auth, ce)
     return Client(where, deadline=20), names
-
-
-def _tested(site_file: Path | None) -> ChosenSite:
-    if (chosen := one.site_of(site_file)) is None:
-        raise B2ctError(
-            "there is no site.yaml here, so nothing says what is to be tested",
-            hint="name it with --site, or give --endpoint, --cloud-auth and --template",
-        )
-    return chosen
 
 
 def _with_diracs(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import platform
 import shutil
@@ -14,6 +13,8 @@ from typing import Any
 
 import click
 
+from b2ct.cli import options
+from b2ct.cli.show import show
 from b2ct.core import data, hosttools
 from b2ct.core.errors import EXIT_VERDICT
 from b2ct.firmware.accel import CPUINFO, virtualizes
@@ -110,7 +111,7 @@ _TITLES = {"test": "the project's own tests and benchmarks"}
 
 @click.command()
 @click.argument("verbs", nargs=-1, type=click.Choice(hosttools.uses()), metavar="[VERB]...")
-@click.option("--json", "as_json", is_flag=True, help="Print the diagnosis as JSON.")
+@options.as_json
 def doctor(verbs: tuple[str, ...], as_json: bool) -> None:
     """Say which host tools are missing and how to install them.
 
@@ -120,7 +121,7 @@ def doctor(verbs: tuple[str, ...], as_json: bool) -> None:
     Exit codes: 0 what must be there is there; 1 something of it is missing.
     """
     found = diagnose(verbs)
-    click.echo(json.dumps(found.as_json(), indent=2) if as_json else found.as_text())
+    show(found, as_json=as_json)
     if found.sick:
         sys.exit(EXIT_VERDICT)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from b2ct.cli import offer, one
+from b2ct.cli import offer, one, options
+from b2ct.cli.show import show_json
 from b2ct.core.console import note
 from b2ct.core.errors import VerdictError
 
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 )
 @click.option("--undo", is_flag=True, help="Put it into service again.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print the VMs that remain as JSON.")
+@options.as_json
 def drain(
     *,
     host: str,
@@ -42,10 +41,7 @@ def drain(
     undo: bool,
     dry_run: bool,
     as_json: bool,
-    site_file: Path | None,
-    url: str | None,
-    auth_file: Path | None,
-    ca_file: Path | None,
+    **access: Any,
 ) -> None:
     """Take a hypervisor out of service, by its name or ID.
 
@@ -65,7 +61,7 @@ def drain(
         raise click.UsageError("--undo goes with neither --wait nor --migrate")
     from b2ct.opennebula import drain as draining
 
-    client = one.connect(url, auth_file, ca_file, one.site_of(site_file))
+    client = one.connect(**access)
     hosts = client.hosts.all()
     found = draining.host_named(hosts, host)
     if undo:
@@ -76,7 +72,7 @@ def drain(
     else:
         left = _drain(client, found, hosts, migrate=migrate, timeout=timeout if wait else 0)
     if as_json:
-        click.echo(json.dumps(_for_programs(found, left, undo=undo), indent=2))
+        show_json(_for_programs(found, left, undo=undo))
     else:
         for vm in left:
             click.echo(f"VM {vm.id}  {vm.name}  {vm.status}  of {vm.owner}")

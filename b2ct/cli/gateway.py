@@ -6,26 +6,25 @@ from pathlib import Path
 
 import click
 
+from b2ct.cli import options
 from b2ct.core.console import note
 
 
 @click.command()
 @click.option(
     "--config",
-    type=click.Path(path_type=Path),
+    type=options.FILE,
     metavar="FILE",
     help="Settings (docs/gateway.md); the options below go before them.",
 )
 @click.option("--listen", metavar="HOST:PORT", help="Where to listen (default 0.0.0.0:2635).")
 @click.option("--oned", metavar="URL", help="Where oned is (http://localhost:2633/RPC2).")
-@click.option(
-    "--cert", type=click.Path(path_type=Path), metavar="FILE", help="Certificate and chain, PEM."
-)
-@click.option("--key", type=click.Path(path_type=Path), metavar="FILE", help="Its key, PEM.")
+@click.option("--cert", type=options.FILE, metavar="FILE", help="Certificate and chain, PEM.")
+@click.option("--key", type=options.FILE, metavar="FILE", help="Its key, PEM.")
 @click.option("--user", metavar="NAME", help="The one user of OpenNebula who may call.")
 @click.option(
     "--audit",
-    type=click.Path(path_type=Path),
+    type=options.FILE,
     metavar="FILE",
     help="Keep the audit log here (default: standard output).",
 )

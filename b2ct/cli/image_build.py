@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
-from b2ct.cli import offer
+from b2ct.cli import offer, options
+from b2ct.cli.show import show, show_json
 from b2ct.core.errors import B2ctError
 
 
@@ -16,20 +16,20 @@ from b2ct.core.errors import B2ctError
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=options.FILE,
     help="The image to write. Left out: NAME.qcow2 in this folder.",
 )
 @click.option(
     "--definitions",
     "folders",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=options.FILE,
     metavar="DIR",
     help="Look for definitions here first; repeatable.",
 )
 @click.option(
     "--scratch",
-    type=click.Path(path_type=Path),
+    type=options.FILE,
     metavar="DIR",
     help="Work in this folder. Left out: in memory, where there is enough of it.",
 )
@@ -47,7 +47,7 @@ from b2ct.core.errors import B2ctError
 )
 @click.option(
     "--sign-key",
-    type=click.Path(path_type=Path),
+    type=options.FILE,
     metavar="FILE",
     help="Sign the manifest with this SSH key (or .pub of a key of the agent).",
 )
@@ -57,7 +57,7 @@ from b2ct.core.errors import B2ctError
     "--verify-reproducible", is_flag=True, help="Build twice, once without cache, and compare."
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
+@options.as_json
 def build(
     *,
     name: str,
@@ -106,7 +106,10 @@ def build(
         raise B2ctError("--base is for the Packer engine", hint="add --engine packer")
     if dry_run:
         plan = engines.plan(engine, loaded, wishes)
-        click.echo(json.dumps(plan.as_json(), indent=2) if as_json else "\n".join(plan.steps()))
+        if as_json:
+            show_json(plan.as_json())
+        else:
+            click.echo("\n".join(plan.steps()))
         return
     done = engines.build(engine, loaded, wishes)
-    click.echo(json.dumps(done.as_json(), indent=2) if as_json else done.as_text())
+    show(done, as_json=as_json)

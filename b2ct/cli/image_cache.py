@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from datetime import UTC, datetime
 
 import click
+
+from b2ct.cli import options
+from b2ct.cli.show import show_json
 
 _DAY = 86400
 
@@ -24,7 +26,7 @@ def cache() -> None:
 
 
 @cache.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@options.as_json
 def list_layers(*, as_json: bool) -> None:
     """Show the layers, the latest used first."""
     from dataclasses import asdict
@@ -35,7 +37,7 @@ def list_layers(*, as_json: bool) -> None:
     found = LayerCache(cache_folder() / "layers").layers()
     if as_json:
         rows = [{**asdict(layer), "used": int(used)} for layer, used in found]
-        click.echo(json.dumps(rows, indent=2))
+        show_json(rows)
         return
     for layer, used in found:
         when = datetime.fromtimestamp(used, UTC).strftime("%Y-%m-%d %H:%M")

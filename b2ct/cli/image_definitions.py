@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from b2ct.cli import offer
+from b2ct.cli import offer, options
+from b2ct.cli.show import show_json
 from b2ct.core import files
 from b2ct.core.errors import InvalidFileError
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print the result for programs.")
+@options.as_json
 def list_definitions(as_json: bool) -> None:
     """Print the definitions: those in ./images, and those that are shipped.
 
@@ -39,7 +39,7 @@ def list_definitions(as_json: bool) -> None:
     rows = listing.rows()
     today = datetime.now(UTC).date()
     if as_json:
-        click.echo(_as_json([_row_as_json(row, today) for row in rows]))
+        show_json([_row_as_json(row, today) for row in rows])
         return
     table = [("NAME", "DISTRIBUTION", "UPDATES UNTIL", "SIZE", "TITLE"), *map(_cells, rows)]
     widths = [max(len(line[column]) for line in table) for column in range(4)]
@@ -82,7 +82,7 @@ def _row_as_json(row: Row, today: date) -> dict[str, Any]:
 @click.command()
 @click.argument("name", shell_complete=offer.images)
 @click.option("--sources", is_flag=True, help="Say the file and line of each value beside it.")
-@click.option("--json", "as_json", is_flag=True, help="Print all values, defaults too, as JSON.")
+@options.as_json
 def show(name: str, sources: bool, as_json: bool) -> None:
     """Print the definition NAME with all that it extends, as YAML.
 
@@ -102,14 +102,14 @@ def show(name: str, sources: bool, as_json: bool) -> None:
     if as_json:
         told = showing.as_json(loaded)
         told |= {"values": showing.origins(loaded)} if sources else {}
-        click.echo(_as_json(told))
+        show_json(told)
         return
     click.echo(showing.text(loaded, sources=sources), nl=False)
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print the result for programs.")
+@click.argument("file", type=options.FILE)
+@options.as_json
 def check(file: Path, as_json: bool) -> None:
     """Say all that is wrong with FILE, a definition or a part of one.
 
@@ -130,13 +130,13 @@ def check(file: Path, as_json: bool) -> None:
     except InvalidFileError as err:
         if as_json:
             problems = [{**asdict(one), "file": str(one.file)} for one in err.problems]
-            click.echo(_as_json({"file": str(file), "valid": False, "problems": problems}))
+            show_json({"file": str(file), "valid": False, "problems": problems})
         raise
     lacks = listing.lacks(loaded.definition) if loaded else ()
     if as_json:
         sources = [str(source) for source in loaded.sources] if loaded else []
         told = {"file": str(file), "valid": True, "problems": [], "part": loaded is None}
-        click.echo(_as_json({**told, "sources": sources, "lacks": lacks}))
+        show_json({**told, "sources": sources, "lacks": lacks})
         return
     click.echo(f"{file} is valid{'' if loaded else ', as a part of definitions'}.")
     if lacks:
@@ -144,7 +144,7 @@ def check(file: Path, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write here.")
+@click.option("-o", "--output", type=options.FILE, metavar="FILE", help="Write here.")
 def schema(output: Path | None) -> None:
     """Print the JSON Schema of definitions (draft 2020-12), with which editors check them.
 
@@ -162,7 +162,3 @@ def schema(output: Path | None) -> None:
         return
     files.write(output, image_schema.text())
     click.echo(f"{output} written", err=True)
-
-
-def _as_json(value: object) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from b2ct.cli import offer, options
+from b2ct.cli.show import show_json
 from b2ct.core.console import note
 from b2ct.core.errors import VerdictError
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command("test")
-@click.argument("image", type=click.Path(path_type=Path))
+@click.argument("image", type=options.FILE)
 @options.site
 @click.option(
     "--worker",
@@ -67,11 +67,11 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--consoles",
-    type=click.Path(path_type=Path),
+    type=options.FILE,
     metavar="DIR",
     help="Keep the serial consoles in this folder.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@options.as_json
 def try_image(  # noqa: PLR0917 - click passes them by name
     image: Path,
     site_file: Path | None,
@@ -114,7 +114,10 @@ def try_image(  # noqa: PLR0917 - click passes them by name
         consoles=consoles,
     )
     results = trial.run(request, note)
-    click.echo(json.dumps(as_data(results), indent=2) if as_json else table(results))
+    if as_json:
+        show_json(as_data(results))
+    else:
+        click.echo(table(results))
     failed = [row for row in results if not row.passed]
     if failed:
         raise VerdictError(
@@ -128,10 +131,11 @@ def _context(site_file: Path | None, worker: str | None) -> VmContext:
     from b2ct.context.worker import choose, for_worker
     from b2ct.image.trial.told import practice_site
 
-    if site_file is None and worker is None and not options.DEFAULT_FILE.exists():
+    chosen = options.site_if_any(site_file)
+    if chosen is None and worker is None:
         note("note: no site.yaml here: the VM is told of a practice site")
         return for_worker(practice_site())
-    chosen = options.load_site(site_file)
+    chosen = chosen or options.load_site(site_file)
     name, described = choose(chosen.site, worker)
     return for_worker(chosen.site, name, own=own.read(chosen.site, described, chosen.folder))
 

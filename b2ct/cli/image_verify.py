@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 import click
 
+from b2ct.cli import options
+from b2ct.cli.show import show
 from b2ct.core.console import byte_progress, note
 
 
@@ -19,22 +20,22 @@ def own_list() -> Path:
 
 
 @click.command()
-@click.argument("image", type=click.Path(path_type=Path))
+@click.argument("image", type=options.FILE)
 @click.option(
     "--allowed-signers",
-    type=click.Path(path_type=Path),
+    type=options.FILE,
     metavar="FILE",
     help="Whose signatures count (ssh-keygen's list), and one is required. Left out: "
     "~/.config/b2ct/allowed_signers where it exists.",
 )
 @click.option(
     "--pgp-keys",
-    type=click.Path(path_type=Path),
+    type=options.FILE,
     metavar="FILE",
     help="OpenPGP keys whose signatures (IMAGE.manifest.json.asc) count; one is required.",
 )
 @click.option("--require-signature", is_flag=True, help="Say no to an image without a signature.")
-@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@options.as_json
 def verify(
     *,
     image: Path,
@@ -66,16 +67,16 @@ def verify(
     trust.check()
     with byte_progress(f"checking {image.name}", size(image)) as advance:
         verdict = check(image, trust, advance)
-    click.echo(json.dumps(verdict.as_json(), indent=2) if as_json else verdict.as_text())
+    show(verdict, as_json=as_json)
     verdict.enforce()
 
 
 @click.command()
-@click.argument("image", type=click.Path(path_type=Path))
+@click.argument("image", type=options.FILE)
 @click.option(
     "--key",
     required=True,
-    type=click.Path(path_type=Path),
+    type=options.FILE,
     metavar="FILE",
     help="OpenSSH private key; or a public one whose private half ssh-agent holds.",
 )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from b2ct.cli import offer, one
+from b2ct.cli import offer, one, options
+from b2ct.cli.show import show_json
 from b2ct.core.console import note
 from b2ct.core.errors import B2ctError
 
@@ -21,15 +20,12 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("name", shell_complete=offer.images)
 @one.access
-@click.option("--json", "as_json", is_flag=True, help="Print the versions as JSON.")
+@options.as_json
 def versions(
     *,
     name: str,
-    site_file: Path | None,
-    url: str | None,
-    auth_file: Path | None,
-    ca_file: Path | None,
     as_json: bool,
+    **access: Any,
 ) -> None:
     """List the versions of an image in OpenNebula; a star marks the one that VMs start from.
 
@@ -41,7 +37,7 @@ def versions(
 
     Exit codes: 0 listed; 2 refused, or there is no such image.
     """
-    client = one.connect(url, auth_file, ca_file, one.site_of(site_file))
+    client = one.connect(**access)
     found = _family(client, name)
     if not found.versions and not found.fresh:
         raise B2ctError(
@@ -50,7 +46,7 @@ def versions(
         )
     if as_json:
         rows = [version.as_json() for version in (*found.versions, *found.fresh)]
-        click.echo(json.dumps(rows, indent=2))
+        show_json(rows)
         return
     for version in (*found.versions, *found.fresh):
         click.echo(_line(version))
@@ -65,11 +61,8 @@ def rollback(
     *,
     name: str,
     to: str | None,
-    site_file: Path | None,
-    url: str | None,
-    auth_file: Path | None,
-    ca_file: Path | None,
     dry_run: bool,
+    **access: Any,
 ) -> None:
     """Let new VMs start from another version of an image: change the VM templates of B2CT.
 
@@ -84,7 +77,7 @@ def rollback(
     """
     from b2ct.opennebula import rollback as rollbacks
 
-    client = one.connect(url, auth_file, ca_file, one.site_of(site_file))
+    client = one.connect(**access)
     made = rollbacks.plan(_family(client, name), to)
     new = made.to.image.name
     for move in made.left:

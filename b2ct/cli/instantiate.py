@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from b2ct.cli import offer, one
+from b2ct.cli import offer, one, options
+from b2ct.cli.show import show_json
 from b2ct.core.console import note
 from b2ct.core.errors import VerdictError
 
@@ -26,19 +25,16 @@ if TYPE_CHECKING:
 @click.option(
     "--timeout", default=600, type=click.IntRange(1), metavar="SECONDS", help="Of --wait (600)."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the VMs as JSON.")
+@options.as_json
 def instantiate(
     *,
     template: str,
     count: int,
     name: str,
-    site_file: Path | None,
-    url: str | None,
-    auth_file: Path | None,
-    ca_file: Path | None,
     wait: bool,
     timeout: int,
     as_json: bool,
+    **access: Any,
 ) -> None:
     """Start VMs from a VM template, by its name or ID.
 
@@ -57,10 +53,10 @@ def instantiate(
 
     wish = starting.Wish(template, count, name, wait, timeout)
     starting.names(wish)
-    client = one.connect(url, auth_file, ca_file, one.site_of(site_file))
+    client = one.connect(**access)
     made = _run(client, wish)
     if as_json:
-        click.echo(json.dumps([vm.as_json() for vm in made], indent=2))
+        show_json([vm.as_json() for vm in made])
     else:
         for vm in made:
             click.echo(_line(vm))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from b2ct.cli import offer, options
+from b2ct.cli.show import show
 from b2ct.site.catalogue import Role
 
 
@@ -74,4 +74,4 @@ def iso(
     image = obtain.find(source, chosen.site, obtain.Wishes(offline, unverified))
     done = make_iso(request, image)
     options.warn(chosen)
-    click.echo(json.dumps(done.as_json(), indent=2) if as_json else done.as_text())
+    show(done, as_json=as_json)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from b2ct.cli import offer, options
+from b2ct.cli.show import show_json
 from b2ct.core import files
 from b2ct.core.console import note
 from b2ct.core.errors import B2ctError, VerdictError
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     help="Another release than site.yaml says.",
     shell_complete=offer.releases,
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write here.")
+@click.option("-o", "--output", type=options.FILE, metavar="FILE", help="Write here.")
 @click.option("--lint", "with_lint", is_flag=True, help="Check it with pykickstart and bash.")
-@click.option("--json", "as_json", is_flag=True, help="Print name, title and text for programs.")
+@options.as_json
 def kickstart(
     *,
     site_file: Path | None,
@@ -89,7 +89,7 @@ def kickstart(
             note("note: secrets are left out of what is printed: -o FILE writes them")
     if as_json:
         result = {"name": made.name, "title": made.title, "release": key, "text": made.text}
-        click.echo(json.dumps(result, indent=2, ensure_ascii=False))
+        show_json(result)
     elif output is None:
         click.echo(made.text, nl=False)
 

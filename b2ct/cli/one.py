@@ -23,13 +23,6 @@ EVERY = 15.0
 
 _ACCESS = (
     click.option(
-        "--site",
-        "site_file",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="The site file. Left out: site.yaml here, if there is one.",
-    ),
-    click.option(
         "--endpoint",
         "url",
         metavar="URL",
@@ -39,13 +32,13 @@ _ACCESS = (
     click.option(
         "--auth",
         "auth_file",
-        type=click.Path(path_type=Path),
+        type=options.FILE,
         metavar="FILE",
         help="A file with user:password. Left out: ONE_AUTH, ~/.one/one_auth, the site's secret.",
     ),
     click.option(
         "--ca-file",
-        type=click.Path(path_type=Path),
+        type=options.FILE,
         metavar="FILE",
         help="CA certificates (PEM) for an https endpoint, instead of the usual ones.",
     ),
@@ -54,20 +47,9 @@ _ACCESS = (
 
 def access(command: Verb) -> Verb:
     """The options of every verb that speaks to OpenNebula."""
-    command = trust.in_clear_option(trust.site_option(command))
-    for option in reversed(_ACCESS):
+    for option in (trust.in_clear_option, *reversed(_ACCESS)):
         command = option(command)
-    return command
-
-
-def site_of(site_file: Path | None) -> ChosenSite | None:
-    """The site that was named, or site.yaml here; None where there is none.
-
-    Raises B2ctError for a file that is named but missing, and for all that is wrong in one.
-    """
-    if site_file is None and not options.DEFAULT_FILE.exists():
-        return None
-    return options.load_site(site_file)
+    return options.site(command)
 
 
 def endpoint_of(
@@ -87,10 +69,15 @@ def endpoint_of(
     return found
 
 
-def connect(
-    url: str | None, auth_file: Path | None, ca_file: Path | None, chosen: ChosenSite | None
+def connect(*, site_file: Path | None, **where: Any) -> Client:
+    """A client for what the options of `access` say."""
+    return client_of(options.site_if_any(site_file), **where)
+
+
+def client_of(
+    chosen: ChosenSite | None, *, url: str | None, auth_file: Path | None, ca_file: Path | None
 ) -> Client:
-    """A client for `endpoint_of` these."""
+    """The same, for a site that is read already."""
     where = endpoint_of(url, auth_file, ca_file, chosen)
     from b2ct.opennebula.client import Client
 

@@ -10,6 +10,7 @@ import click
 
 from b2ct.cli import offer, trust
 from b2ct.core.console import note
+from b2ct.core.errors import B2ctError
 from b2ct.site.catalogue import Role
 
 if TYPE_CHECKING:
@@ -18,12 +19,16 @@ if TYPE_CHECKING:
 DEFAULT_FILE = Path("site.yaml")
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
+FILE = click.Path(path_type=Path)
 _site = click.option(
     "--site",
     "site_file",
-    type=click.Path(path_type=Path),
+    type=FILE,
     metavar="FILE",
-    help="The site file. Left out: site.yaml here; without one the machine asks for everything.",
+    help="The site file. Left out: site.yaml here.",
+)
+as_json = click.option(
+    "--json", "as_json", is_flag=True, help="Print the result as JSON, for programs."
 )
 
 
@@ -47,7 +52,7 @@ nodes = click.option(
     help="Give this node of site.yaml an entry of its own; repeatable.",
     shell_complete=offer.nodes,
 )
-output = click.option("-o", "--output", type=click.Path(path_type=Path), help="The image to write.")
+output = click.option("-o", "--output", type=FILE, help="The image to write.")
 _IMAGE = (
     click.option("--force", is_flag=True, help="Replace an existing output file."),
     click.option("--serial", metavar="ttyS0[,115200]", help="Also use this serial console."),
@@ -61,7 +66,7 @@ _IMAGE = (
     click.option("--unverified", is_flag=True, help="Take an image that nothing vouches for."),
     click.option("--sha256", is_flag=True, help="Also print the image's SHA-256 (--json does)."),
     click.option("--dry-run", is_flag=True, help="Say what would be written, and write nothing."),
-    click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON."),
+    as_json,
 )
 
 
@@ -72,15 +77,12 @@ def of_an_image(command: Verb) -> Verb:
     return command
 
 
-_PATH = click.Path(path_type=Path)
 _SSH = (
     click.option("--user", metavar="NAME", help="Log in as NAME (root), and use sudo."),
     click.option("--port", type=click.IntRange(1, 65535), help="Of sshd (22)."),
-    click.option("--identity", type=_PATH, metavar="FILE", help="A private key to log in with."),
-    click.option(
-        "--known-hosts", type=_PATH, metavar="FILE", help="Instead of ~/.ssh/known_hosts."
-    ),
-    click.option("--ssh-config", type=_PATH, metavar="FILE", help="Instead of ~/.ssh/config."),
+    click.option("--identity", type=FILE, metavar="FILE", help="A private key to log in with."),
+    click.option("--known-hosts", type=FILE, metavar="FILE", help="Instead of ~/.ssh/known_hosts."),
+    click.option("--ssh-config", type=FILE, metavar="FILE", help="Instead of ~/.ssh/config."),
     click.option(
         "--accept-new", is_flag=True, help="Take and remember the host keys of new machines."
     ),
@@ -131,13 +133,36 @@ def load_site(site_file: Path | None) -> ChosenSite:
     Raises B2ctError for a file that is named but missing, and for all that is wrong in one.
     """
     from b2ct.site.chosen import ChosenSite
-    from b2ct.site.load import load_read
     from b2ct.site.model import Site
+
+    if (chosen := site_if_any(site_file)) is not None:
+        return chosen
+    note("note: there is no site.yaml here: everything is asked at the machine's console")
+    return ChosenSite(Site(), Path.cwd())
+
+
+def site_if_any(site_file: Path | None) -> ChosenSite | None:
+    """The same; None where there is no site.yaml."""
+    from b2ct.site.chosen import ChosenSite
+    from b2ct.site.load import load_read
     from b2ct.site.trust import Origin
 
-    chosen = site_file or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
-    if chosen is None:
-        note("note: there is no site.yaml here: everything is asked at the machine's console")
-        return ChosenSite(Site(), Path.cwd())
-    read, text = load_read(chosen)
-    return ChosenSite(read, chosen.absolute().parent, Origin(chosen, text), trust.consent())
+    found = site_file or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
+    if found is None:
+        return None
+    read, text = load_read(found)
+    return ChosenSite(read, found.absolute().parent, Origin(found, text), trust.consent())
+
+
+def needed_site(site_file: Path | None, what: str, *, instead: str = "") -> ChosenSite:
+    """The same; B2ctError where there is no site.yaml: nothing says `what`.
+
+    `instead` are options that do without one.
+    """
+    if (chosen := site_if_any(site_file)) is not None:
+        return chosen
+    raise B2ctError(
+        f"there is no site.yaml here: nothing says {what}",
+        hint="go to its folder, name it with --site, or let `b2ct init` write one"
+        + (f"; or give {instead}" if instead else ""),
+    )

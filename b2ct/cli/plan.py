@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from b2ct.cli import one
+from b2ct.cli import one, options
+from b2ct.cli.show import show_json
 from b2ct.core.console import note
 from b2ct.core.errors import EXIT_VERDICT, B2ctError, VerdictError
 
@@ -31,7 +31,6 @@ _adopt = click.option(
     is_flag=True,
     help="Also change what was made by hand and has a name of site.yaml. It is never deleted.",
 )
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print the steps as JSON.")
 
 
 class _PlanCommand(click.Command):
@@ -59,7 +58,7 @@ class _Planned:
 @one.access
 @_prune
 @_adopt
-@_as_json
+@options.as_json
 def plan(*, prune: bool, adopt: bool, as_json: bool, **access: Any) -> None:
     """Say what `b2ct apply` would do to the cloud. Nothing is changed.
 
@@ -102,7 +101,7 @@ def plan(*, prune: bool, adopt: bool, as_json: bool, **access: Any) -> None:
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-@_as_json
+@options.as_json
 def apply(
     *,
     prune: bool,
@@ -156,7 +155,7 @@ def apply(
     )
     if as_json:
         result = {"done": [step.as_json() for step in done.steps], **planned.plan.as_json()}
-        click.echo(json.dumps(result, indent=2, ensure_ascii=False))
+        show_json(result)
     else:
         click.echo(f"{len(done.steps)} of {len(pending)} steps are done")
     if done.in_use:
@@ -167,27 +166,22 @@ def apply(
         )
 
 
-def _plan(access: dict[str, Any], options: Options) -> _Planned:
-    chosen = one.site_of(access.pop("site_file"))
-    if chosen is None:
-        raise B2ctError(
-            "there is no site.yaml here: nothing says what the cloud shall be",
-            hint="name one with --site; `b2ct init` writes one to start from",
-        )
+def _plan(access: dict[str, Any], wished: Options) -> _Planned:
+    chosen = options.needed_site(access.pop("site_file"), "what the cloud shall be")
     from b2ct.opennebula import desired, live, workers
     from b2ct.opennebula import plan as planning
 
     contexts = workers.contexts(chosen.site, chosen.folder)
-    client = one.connect(**access, chosen=chosen)
+    client = one.client_of(chosen, **access)
     wanted = desired.desired(chosen.site, client.dialect, contexts)
     # Only who deletes something has to know what VMs use.
-    there = live.read(client, vms=options.prune)
-    return _Planned(chosen, client, wanted, planning.plan(wanted, there, options))
+    there = live.read(client, vms=wished.prune)
+    return _Planned(chosen, client, wanted, planning.plan(wanted, there, wished))
 
 
 def _show(planned: _Planned, *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(planned.plan.as_json(), indent=2, ensure_ascii=False))
+        show_json(planned.plan.as_json())
         return
     where, client = planned.client.endpoint, planned.client
     click.echo(f"{planned.desired.label} on {where.url} (OpenNebula {client.version})\n")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from b2ct.cli import options
 from b2ct.cli.lazy import LazyGroup, Verbs
 from b2ct.core.console import note
 
@@ -30,16 +31,16 @@ VERBS: Verbs = {
     type=click.Choice(["el6", "el7", "el9", "el10"]),
     help="The release whose ISO layout is built.",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="The ISO to write.")
+@click.option("-o", "--output", type=options.FILE, help="The ISO to write.")
 @click.option(
     "--kernel",
-    type=click.Path(path_type=Path),
+    type=options.FILE,
     metavar="FILE",
     help="A vmlinuz; left out: the host's, else the distribution's package, downloaded.",
 )
 @click.option(
     "--modules",
-    type=click.Path(path_type=Path),
+    type=options.FILE,
     metavar="DIR",
     help="The modules of --kernel (its folder below /lib/modules).",
 )

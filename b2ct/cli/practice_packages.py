@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
-from b2ct.cli import offer
+from b2ct.cli import offer, options
+from b2ct.cli.show import show_json
 from b2ct.core.console import note
 
 
@@ -16,7 +16,7 @@ from b2ct.core.console import note
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path),
+    type=options.FILE,
     metavar="DIR",
     help="The folder to make.",
 )
@@ -32,7 +32,7 @@ from b2ct.core.console import note
     help="The EL base also has the packages of this definition; repeatable. Default: el9-worker.",
     shell_complete=offer.images,
 )
-@click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON.")
+@options.as_json
 def packages(output: Path, apt: bool, rpm: bool, wanted: tuple[str, ...], as_json: bool) -> None:
     """Make local package repositories to rehearse `b2ct image build` with, offline.
 
@@ -65,7 +65,7 @@ def packages(output: Path, apt: bool, rpm: bool, wanted: tuple[str, ...], as_jso
             **{name: str(path) if path else None for name, path in paths.items()},
             "definitions": [str(path) for path in made.definitions],
         }
-        click.echo(json.dumps(report, indent=2))
+        show_json(report)
         return
     click.echo(f"{output}: practice packages, signed by {made.fingerprint}")
     for path in made.definitions:

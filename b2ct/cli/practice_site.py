@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import click
 
+from b2ct.cli import options
+from b2ct.cli.show import show_json
 from b2ct.core.console import note
 
 
@@ -43,7 +44,7 @@ def _valid(_ctx: click.Context, _param: click.Parameter, name: str) -> str:
 )
 @click.option("--status", is_flag=True, help="Print which nodes run, a line for each.")
 @click.option("--down", is_flag=True, help="Remove the site and all that belongs to it.")
-@click.option("--json", "as_json", is_flag=True, help="Print where everything is as JSON.")
+@options.as_json
 def site(  # noqa: PLR0917 - click passes them by name
     name: str,
     hypervisors: int,
@@ -98,7 +99,7 @@ def site(  # noqa: PLR0917 - click passes them by name
             **({"dirac_password": made.password, "gateway_ca": made.certificate} if dirac else {}),
         }
         answer = {what: str(path) for what, path in paths.items()}
-        click.echo(json.dumps({**answer, "nodes": nodes, "oned_double": made.double}, indent=2))
+        show_json({**answer, "nodes": nodes, "oned_double": made.double})
         return
     click.echo(made.site_yaml.read_text(), nl=False)
     note(f"its site.yaml: {made.site_yaml}; the key of its administrator: {made.key}")

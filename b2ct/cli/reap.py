@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from b2ct.cli import one, options, trust
+from b2ct.cli.show import show_json
 from b2ct.core.console import note
 from b2ct.core.errors import VerdictError
 
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 @options.site
 @trust.in_clear_option
 @click.option("--endpoint", metavar="URL", help="OpenNebula's XML-RPC, if not the site's.")
-@click.option(
-    "--auth", type=click.Path(path_type=Path), metavar="FILE", help="A file of `user:password`."
-)
+@click.option("--auth", type=options.FILE, metavar="FILE", help="A file of `user:password`.")
 @click.option("--user", metavar="NAME", help="Whose VMs, if not site.yaml's.")
 @click.option(
     "--prefix",
@@ -33,10 +31,10 @@ if TYPE_CHECKING:
     help="How their names begin, if not as site.yaml says; repeatable.",
 )
 @click.option("--dry-run", is_flag=True, help="Explain the verdict on each VM, and change nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print verdicts and outcomes for programs.")
+@options.as_json
 @click.option(
     "--journal",
-    type=click.Path(path_type=Path),
+    type=options.FILE,
     metavar="FILE",
     help="Append there what was terminated and why, as lines of JSON.",
 )
@@ -84,7 +82,7 @@ def reap(
     survey = reaper.look()
     outcomes = [] if dry_run else reaper.reap(survey.verdicts)
     if as_json:
-        click.echo(_for_programs(reaper, survey, outcomes, dry_run=dry_run))
+        show_json(_for_programs(reaper, survey, outcomes, dry_run=dry_run))
     else:
         _print(reaper, survey, outcomes, dry_run=dry_run)
     bad = [one for one in outcomes if one.bad]
@@ -106,7 +104,7 @@ def _reaper(
     from b2ct.opennebula.reaper import rules, run
     from b2ct.site.model import Site
 
-    chosen = one.site_of(site_file)
+    chosen = options.site_if_any(site_file)
     site = chosen.site if chosen else Site()
     name = rules.checked_user(site, user)
     begin = rules.checked_prefixes(site, prefixes)
@@ -139,23 +137,20 @@ def _print(reaper: Reaper, survey: Survey, outcomes: Sequence[Outcome], *, dry_r
 
 def _for_programs(
     reaper: Reaper, survey: Survey, outcomes: Sequence[Outcome], *, dry_run: bool
-) -> str:
+) -> dict[str, Any]:
     from b2ct.opennebula.reaper.run import described
 
-    return json.dumps(
-        {
-            "endpoint": reaper.one.endpoint.host,
-            "user": reaper.scope.user,
-            "prefixes": list(reaper.scope.prefixes),
-            "dry_run": dry_run,
-            "others": survey.others,
-            "verdicts": [described(one) for one in survey.verdicts],
-            "outcomes": [
-                {"vm": o.verdict.vm.id, "result": o.result, "detail": o.detail} for o in outcomes
-            ],
-        },
-        indent=2,
-    )
+    return {
+        "endpoint": reaper.one.endpoint.host,
+        "user": reaper.scope.user,
+        "prefixes": list(reaper.scope.prefixes),
+        "dry_run": dry_run,
+        "others": survey.others,
+        "verdicts": [described(one) for one in survey.verdicts],
+        "outcomes": [
+            {"vm": o.verdict.vm.id, "result": o.result, "detail": o.detail} for o in outcomes
+        ],
+    }
 
 
 def _ids(outcomes: Sequence[Outcome]) -> str:

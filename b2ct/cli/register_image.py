@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from b2ct.cli import offer, one
+from b2ct.cli import offer, one, options
+from b2ct.cli.show import show_json
 from b2ct.core.console import byte_progress, note
 from b2ct.core.errors import B2ctError
 
@@ -21,11 +20,9 @@ if TYPE_CHECKING:
     from b2ct.opennebula.vmtemplates import WorkerAbout
     from b2ct.site.chosen import ChosenSite
 
-FILE = click.Path(path_type=Path)
-
 
 @click.command("register-image")
-@click.argument("image", type=FILE)
+@click.argument("image", type=options.FILE)
 @click.option("--name", metavar="NAME", help="In OpenNebula. Left out: the definition's name.")
 @click.option("--datastore", metavar="NAME|ID", help="Left out: the only one, or `default`.")
 @one.access
@@ -47,14 +44,16 @@ FILE = click.Path(path_type=Path)
     "--thin", is_flag=True, help="The file must fit in the datastore, the whole disk need not."
 )
 @click.option("--ssh", metavar="[USER@]HOST[:PORT]", help="Front-end. Left out: the endpoint's.")
-@click.option("--identity", type=FILE, metavar="FILE", help="Private key for --ssh.")
-@click.option("--known-hosts", type=FILE, metavar="FILE", help="Instead of the usual ones.")
+@click.option("--identity", type=options.FILE, metavar="FILE", help="Private key for --ssh.")
+@click.option("--known-hosts", type=options.FILE, metavar="FILE", help="Instead of the usual ones.")
 @click.option("--folder", metavar="DIR", help="On the front-end. Left out: SAFE_DIRS' first.")
 @click.option("--path", metavar="PATH", help="The file is on the front-end already, here.")
 @click.option("--url", "source_url", metavar="URL", help="The front-end fetches the file itself.")
 @click.option("--keep-upload", is_flag=True, help="Leave the copied file on the front-end.")
-@click.option("--allowed-signers", type=FILE, metavar="FILE", help="Whose signature it must have.")
-@click.option("--pgp-keys", type=FILE, metavar="FILE", help="Or these OpenPGP keys'.")
+@click.option(
+    "--allowed-signers", type=options.FILE, metavar="FILE", help="Whose signature it must have."
+)
+@click.option("--pgp-keys", type=options.FILE, metavar="FILE", help="Or these OpenPGP keys'.")
 @click.option("--require-signature", is_flag=True, help="Refuse an image without a signature.")
 @click.option("--unverified", is_flag=True, help="Take an image that has no manifest.")
 @click.option("--wait/--no-wait", default=True, help="Until VMs can start from it (the default).")
@@ -62,7 +61,7 @@ FILE = click.Path(path_type=Path)
     "--timeout", default=1800, type=click.IntRange(1), metavar="SECONDS", help="For that (1800)."
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
+@options.as_json
 def register_image(**said: Any) -> None:
     """Register an image in OpenNebula, and the VM template that starts from it.
 
@@ -94,7 +93,7 @@ class _Registration:
         self.said = said
         self.source = _source(said)
         self.choice = _choice(said)
-        self.chosen = one.site_of(said["site_file"])
+        self.chosen = options.site_if_any(said["site_file"])
         content = _content(said)
         self.request = self._request(content)
         if self.chosen and self.request.worker and not said["dry_run"]:
@@ -126,7 +125,7 @@ class _Registration:
         for remark in made.notes:
             note(f"note: {remark}")
         if self.said["as_json"]:
-            click.echo(json.dumps(_plan_json(made), indent=2))
+            show_json(_plan_json(made))
             return
         for line in made.lines():
             click.echo(line)
@@ -146,7 +145,7 @@ class _Registration:
                 hint="run the same command again: it goes on where this one was stopped",
             ) from None
         if self.said["as_json"]:
-            click.echo(json.dumps(done.as_json(), indent=2))
+            show_json(done.as_json())
         else:
             click.echo(_summary(done))
         if done.uploaded:

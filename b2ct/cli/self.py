@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import click
 
 from b2ct.cli import offer, options
 from b2ct.cli.lazy import LazyGroup, Verbs
-from b2ct.core.errors import B2ctError
+from b2ct.cli.show import show_json
 
 VERBS: Verbs = {"deploy": ("self", "deploy", "Bring this B2CT to the control node, over ssh.")}
 
@@ -41,7 +40,7 @@ def itself() -> None:
 @options.of_ssh
 @click.option("--offline", is_flag=True, help="Never use the network, but for the node.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
+@options.as_json
 def deploy(
     *,
     site_file: Path | None,
@@ -68,12 +67,7 @@ def deploy(
     from b2ct.validate.access import Access, opener
     from b2ct.validate.ssh.node import SshNode
 
-    if site_file is None and not options.DEFAULT_FILE.exists():
-        raise B2ctError(
-            "there is no site.yaml here: nothing says which machine is the control node",
-            hint="go to its folder, or name it with --site",
-        )
-    site = options.load_site(site_file).site
+    site = options.needed_site(site_file, "which machine is the control node").site
     control = program.control_node(site, name)
     with opener(site, Access(**said)) as opens:
         node = opens(control)
@@ -91,4 +85,7 @@ def deploy(
         "now": {"version": packed.version, "identity": packed.identity},
         "changed": not done and not dry_run,
     }
-    click.echo(json.dumps(account, indent=2) if as_json else f"{control.name}: {with_what}")
+    if as_json:
+        show_json(account)
+    else:
+        click.echo(f"{control.name}: {with_what}")

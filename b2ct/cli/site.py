@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from b2ct.cli import offer
+from b2ct.cli import offer, options
+from b2ct.cli.show import show_json
 from b2ct.core import files
 from b2ct.core.errors import InvalidFileError, VerdictError
 
 if TYPE_CHECKING:
     from b2ct.site.model import Site
 
-DEFAULT_FILE = Path("site.yaml")
-
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path), default=DEFAULT_FILE)
-@click.option("--json", "as_json", is_flag=True, help="Print the result for programs.")
+@click.argument("file", type=options.FILE, default=options.DEFAULT_FILE)
+@options.as_json
 @click.option(
     "--packages", is_flag=True, help="Also look every package up in the repositories (network)."
 )
@@ -45,7 +43,7 @@ def check(file: Path, as_json: bool, packages: bool) -> None:
         site = load.load(file)
     except InvalidFileError as err:
         if as_json:
-            click.echo(_as_json({"file": str(file), "valid": False, "problems": _problems(err)}))
+            show_json({"file": str(file), "valid": False, "problems": _problems(err)})
         raise
     told = summary.of(site)
     warnings = advice.every(site, file.absolute().parent)
@@ -56,7 +54,7 @@ def check(file: Path, as_json: bool, packages: bool) -> None:
     if as_json:
         result = {"file": str(file), "valid": True, "problems": [], "warnings": warnings}
         result |= {"unknown_packages": unknown} if packages else {}
-        click.echo(_as_json({**result, "site": asdict(told)}))
+        show_json({**result, "site": asdict(told)})
     else:
         click.echo("\n".join([f"{file} is valid.", "", *summary.lines(told)]))
         for warning in warnings:
@@ -83,12 +81,8 @@ def _problems(err: InvalidFileError) -> list[dict[str, str | int]]:
     return [{**asdict(problem), "file": str(problem.file)} for problem in err.problems]
 
 
-def _as_json(value: object) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False)
-
-
 @click.command()
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write here.")
+@click.option("-o", "--output", type=options.FILE, metavar="FILE", help="Write here.")
 def schema(output: Path | None) -> None:
     """Print the JSON Schema of site.yaml (draft 2020-12), with which editors check the file.
 
@@ -112,8 +106,8 @@ def schema(output: Path | None) -> None:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
-    default=DEFAULT_FILE,
+    type=options.FILE,
+    default=options.DEFAULT_FILE,
     metavar="FILE",
     help="Write here (default site.yaml).",
 )

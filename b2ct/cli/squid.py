@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,8 +12,9 @@ import click
 
 from b2ct.cli import options
 from b2ct.cli.lazy import LazyGroup, Verbs
+from b2ct.cli.show import show_json
 from b2ct.core.console import note
-from b2ct.core.errors import B2ctError, VerdictError
+from b2ct.core.errors import VerdictError
 
 if TYPE_CHECKING:
     from b2ct.squid.check import Row
@@ -50,7 +50,7 @@ def squid() -> None:
     metavar="ADDRESS",
     help="An address of this machine that squid has to refuse: asks once from there, too.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the rows for programs.")
+@options.as_json
 def check(*, site_file: Path | None, chosen: tuple[str, ...], outsider: str, as_json: bool) -> None:
     """Ask each squid for each repository at each stratum-1, and for what it has to refuse.
 
@@ -69,18 +69,18 @@ def check(*, site_file: Path | None, chosen: tuple[str, ...], outsider: str, as_
     from b2ct.squid import check as checks
     from b2ct.squid.ask import ask
 
-    if site_file is None and not options.DEFAULT_FILE.exists() and not chosen:
-        raise B2ctError(
-            "there is no site.yaml here: nothing says where the squids are",
-            hint="name one with --site, or a squid with --squid http://HOST:3128",
-        )
-    site = options.load_site(site_file).site
+    if chosen:
+        site = options.load_site(site_file).site
+    else:
+        site = options.needed_site(
+            site_file, "where the squids are", instead="--squid http://HOST:3128"
+        ).site
     wanted = checks.targets(site)
     rows: list[Row] = []
     for one in checks.squids(site, chosen):
         rows += checks.check(one, wanted, ask, int(time.time()), outsider=outsider)
     if as_json:
-        click.echo(json.dumps([asdict(row) for row in rows], indent=2))
+        show_json([asdict(row) for row in rows])
     else:
         _print(rows)
     bad = [row for row in rows if row.state is checks.State.FAIL]

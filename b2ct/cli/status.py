@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from b2ct.cli import one
+from b2ct.cli import one, options
+from b2ct.cli.show import json_text
 from b2ct.core.console import plain, redrawn, undisguised
 from b2ct.core.errors import EXIT_VERDICT, B2ctError
 
@@ -31,16 +30,13 @@ if TYPE_CHECKING:
     metavar="SECONDS",
     help="Between looks of --watch (10).",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON; with --watch a line each time.")
+@options.as_json
 def status(
     *,
     watch: bool,
     interval: float,
     as_json: bool,
-    site_file: Path | None,
-    url: str | None,
-    auth_file: Path | None,
-    ca_file: Path | None,
+    **access: Any,
 ) -> None:
     """Show hosts, VMs, images and datastores, and what is wrong with them.
 
@@ -55,7 +51,7 @@ def status(
     Exit codes: 0 no problems; 1 there are some; 2 OpenNebula could not be asked. --watch ends with
     what it saw last.
     """
-    client = one.connect(url, auth_file, ca_file, one.site_of(site_file))
+    client = one.connect(**access)
     if watch:
         code = _watch(client, interval, as_json=as_json)
     else:
@@ -71,9 +67,9 @@ def _look(client: Client) -> Status:
     return looking.read(client)
 
 
-def _text(seen: Status, *, as_json: bool, indent: int | None = 2) -> str:
+def _text(seen: Status, *, as_json: bool, one_line: bool = False) -> str:
     if as_json:
-        return json.dumps(seen.as_json(), indent=indent, ensure_ascii=False)
+        return json_text(seen.as_json(), one_line=one_line)
     return "\n".join(seen.lines())
 
 
@@ -86,11 +82,11 @@ def _watch(client: Client, interval: float, *, as_json: bool) -> int:
                 try:
                     seen = _look(client)
                     code = EXIT_VERDICT if seen.problems else 0
-                    show(_text(seen, as_json=as_json, indent=None))
+                    show(_text(seen, as_json=as_json, one_line=True))
                 except B2ctError as err:
                     code = EXIT_VERDICT
                     error = {"error": err.message, "hint": err.hint}
-                    show(json.dumps(error) if as_json else "\n".join(err.lines()))
+                    show(json_text(error, one_line=True) if as_json else "\n".join(err.lines()))
                 time.sleep(interval)
         except KeyboardInterrupt:
             return code

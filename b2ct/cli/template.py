@@ -36,24 +36,18 @@ def template() -> None:
 
 @click.command()
 @click.argument("worker", required=False, shell_complete=offer.workers)
-@click.option(
-    "--site",
-    "site_file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The site file. Left out: site.yaml here.",
-)
+@options.site
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=options.FILE,
     metavar="DIR",
     help="Write the two files into this folder. Left out: print them.",
 )
 @click.option(
     "--image",
     "image_file",
-    type=click.Path(path_type=Path),
+    type=options.FILE,
     metavar="FILE",
     help="The image itself, so that its checksums are in its template.",
 )
@@ -89,12 +83,7 @@ def render(
     """
     from b2ct.opennebula import images, text, vmtemplates
 
-    if site_file is None and not options.DEFAULT_FILE.exists():
-        raise B2ctError(
-            "there is no site.yaml here: nothing says what the VMs are like",
-            hint="name one with --site; `b2ct init` writes one to start from",
-        )
-    chosen = options.load_site(site_file)
+    chosen = options.needed_site(site_file, "what the VMs are like")
     about = about_worker(chosen, worker, name=None, family="", definition="", owner=owner)
     content = _content(image_file, unverified=unverified) if image_file else None
     name = images.check_base(image_name or (content.plain_name if content else about.worker.image))

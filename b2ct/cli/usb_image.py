@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from b2ct.cli import offer, options
+from b2ct.cli.show import show
 from b2ct.core.errors import B2ctError
 from b2ct.site.catalogue import Role
 
@@ -97,4 +97,4 @@ def image(
     source = obtain.find(iso, chosen.site, obtain.Wishes(offline, unverified))
     done = make_key(request, source)
     options.warn(chosen)
-    click.echo(json.dumps(done.as_json(), indent=2) if as_json else done.as_text())
+    show(done, as_json=as_json)

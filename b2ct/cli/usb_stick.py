@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from b2ct.cli import offer
+from b2ct.cli import offer, options
+from b2ct.cli.show import show_json
 from b2ct.cli.usb_confirm import Consent, opened, picture, readable
 from b2ct.core.console import byte_progress, note
 from b2ct.core.errors import B2ctError, VerdictError
@@ -37,7 +37,7 @@ _OPTIONS = (
         "--practice-file", is_flag=True, help="DEVICE is a file that stands in for a stick."
     ),
     click.option("--dry-run", is_flag=True, help="Check and say what would be done; do nothing."),
-    click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON."),
+    options.as_json,
 )
 
 
@@ -50,7 +50,7 @@ def _overwriting(function: _Function) -> _Function:
 
 @click.command("list")
 @click.option("--all", "everything", is_flag=True, help="Also loop devices, LVM, RAID, CD drives.")
-@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+@options.as_json
 def list_sticks(everything: bool, as_json: bool) -> None:
     """Show the sticks, and why a disk is not offered.
 
@@ -61,7 +61,7 @@ def list_sticks(everything: bool, as_json: bool) -> None:
     """
     entries = survey.survey(survey.look(), everything=everything)
     if as_json:
-        click.echo(json.dumps([one.as_json() for one in entries], indent=2))
+        show_json([one.as_json() for one in entries])
         return
     for one in entries:
         click.echo("\n".join(one.lines()))
@@ -70,7 +70,7 @@ def list_sticks(everything: bool, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("image", type=click.Path(path_type=Path))
+@click.argument("image", type=options.FILE)
 @click.argument("device", shell_complete=offer.devices)
 @_overwriting
 def write(
@@ -115,9 +115,9 @@ def write(
 
 
 @click.command()
-@click.argument("image", type=click.Path(path_type=Path))
+@click.argument("image", type=options.FILE)
 @click.argument("device", shell_complete=offer.devices)
-@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
+@options.as_json
 def verify(image: Path, device: str, as_json: bool) -> None:
     """Compare what is on DEVICE with IMAGE, byte by byte. Reads only.
 
@@ -147,7 +147,7 @@ def verify(image: Path, device: str, as_json: bool) -> None:
         except ImageError as err:
             raise B2ctError(str(err)) from err
     if as_json:
-        click.echo(json.dumps({"image": str(image), "device": device, **found.as_json()}, indent=2))
+        show_json({"image": str(image), "device": device, **found.as_json()})
     _judge(found, image, device, quiet=as_json)
 
 
@@ -210,7 +210,7 @@ def _show_plan(
     """What --dry-run prints."""
     if as_json:
         steps = [{"action": s.action, "start": s.start, "end": s.end, "text": s.text} for s in plan]
-        click.echo(json.dumps({"device": str(target.path), "steps": steps}, indent=2))
+        show_json({"device": str(target.path), "steps": steps})
         return
     for line in picture(target, machine, title):
         click.echo(line)
@@ -221,9 +221,7 @@ def _show_plan(
 
 def _show_done(target: Target, result: dict[str, Any], text: str, as_json: bool) -> None:
     if as_json:
-        click.echo(
-            json.dumps({"device": str(target.path), "serial": target.serial, **result}, indent=2)
-        )
+        show_json({"device": str(target.path), "serial": target.serial, **result})
     else:
         click.echo(text)
 

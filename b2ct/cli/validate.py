@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from b2ct.cli import offer, options
+from b2ct.cli.show import show_json
 from b2ct.core.console import note
 from b2ct.core.errors import EXIT_INTERRUPTED, EXIT_REFUSED, EXIT_VERDICT, B2ctError
 from b2ct.site.catalogue import Role
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from b2ct.validate.results import Report
     from b2ct.validate.runner import Plan
 
-_PATH = click.Path(path_type=Path)
 _WHAT = (
     click.option(
         "--node",
@@ -54,7 +53,7 @@ _WHAT = (
         "--checks",
         "folders",
         multiple=True,
-        type=_PATH,
+        type=options.FILE,
         metavar="DIR",
         help="Also the checks in test_*.py there; repeatable.",
     ),
@@ -72,13 +71,13 @@ _OUT = (
     click.option(
         "--report",
         "folder",
-        type=_PATH,
+        type=options.FILE,
         default=Path("report"),
         metavar="DIR",
         help="Where the report goes (report).",
     ),
     click.option("--no-report", is_flag=True, help="Write no report."),
-    click.option("--json", "as_json", is_flag=True, help="Print the results for programs."),
+    options.as_json,
     click.option("--junit", "as_junit", is_flag=True, help="Print them as JUnit XML, for CI."),
     click.option("-q", "--quiet", is_flag=True, help="No live view."),
 )
@@ -122,7 +121,7 @@ def validate(*, site_file: Path | None, folder: Path, **chosen: Any) -> None:
 
         _list((ANSWERS, *checks), as_json=chosen["as_json"])
         return
-    plan = _plan(options.load_site(_needed(site_file)), checks, chosen)
+    plan = _plan(options.needed_site(site_file, "what to look at"), checks, chosen)
     if not chosen["no_report"]:
         _writable(folder)
     report = _run(plan, _access(chosen), quiet=chosen["quiet"])
@@ -133,15 +132,6 @@ def validate(*, site_file: Path | None, folder: Path, **chosen: Any) -> None:
         written = write(folder, report)
     _print(report, chosen, written)
     sys.exit(_code(report))
-
-
-def _needed(site_file: Path | None) -> Path | None:
-    if site_file is None and not options.DEFAULT_FILE.exists():
-        raise B2ctError(
-            "there is no site.yaml here: nothing says what to look at",
-            hint="go to its folder, or name it with --site",
-        )
-    return site_file
 
 
 def _checks(chosen: dict[str, Any]) -> tuple[Check, ...]:
@@ -234,15 +224,11 @@ def _writable(folder: Path) -> None:
         ) from err
 
 
-def _json(report: Report) -> str:
-    return json.dumps(report.as_json(), indent=2, ensure_ascii=False)
-
-
 def _print(report: Report, chosen: dict[str, Any], written: Path | None) -> None:
     from b2ct.validate import junit, summary
 
     if chosen["as_json"]:
-        click.echo(_json(report))
+        show_json(report.as_json())
     elif chosen["as_junit"]:
         click.echo(junit.text(report), nl=False)
     else:
@@ -265,7 +251,7 @@ def _code(report: Report) -> int:
 def _list(checks: Sequence[Check], *, as_json: bool) -> None:
     rows = [_row(check) for check in checks]
     if as_json:
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        show_json(rows)
         return
     wide = max((len(row["name"]) for row in rows), default=0)
     group = ""
