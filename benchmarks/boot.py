@@ -26,10 +26,10 @@ from b2ct.context.worker import for_worker
 from b2ct.core.sshkey import OneTimeKey
 from b2ct.firmware.accel import kvm_works
 from b2ct.firmware.qemu import find_qemu
-from b2ct.image.disk.info import virtual_size
 from b2ct.image.trial import login, told
 from b2ct.image.trial.scenario import SCENARIOS, Source
 from b2ct.image.trial.vm import Running, Vm, overlay, started
+from b2ct.papers.info import virtual_size
 
 READY = "B2CT-READY"
 PATIENCE = 900.0

@@ -29,9 +29,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from b2ct.rehearsal.oned import OnedDouble  # noqa: E402
 from tests.gateway.authority import Authority  # noqa: E402
 from tests.gateway.process import Running, running  # noqa: E402
-from tests.oned import OnedDouble  # noqa: E402
 
 CONTEXT = (
     'CONTEXT = [ USERDATA = "I2Nsb3VkLWNvbmZpZwpydW5jbWQ6CiAtIFtlY2hvLCBoaV0K", '

@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 from _timing import Way, alternate, once, table  # noqa: E402
 
-from tests.opennebula.large import large_cloud  # noqa: E402
+from tests.cloud.large import large_cloud  # noqa: E402
 
 NAIVE = """
 import json, sys, pyone

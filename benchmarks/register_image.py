@@ -23,10 +23,10 @@ sys.path.insert(0, str(ROOT))
 from _timing import Way, alternate, once, table  # noqa: E402
 
 from b2ct.core import files  # noqa: E402
-from b2ct.image import manifest  # noqa: E402
+from b2ct.papers import manifest  # noqa: E402
+from b2ct.rehearsal.oned import OnedDouble  # noqa: E402
 from tests.cli.cloud import SITE  # noqa: E402
 from tests.image.images import about  # noqa: E402
-from tests.oned import OnedDouble  # noqa: E402
 
 NAIVE = """
 import hashlib, sys, pyone

@@ -35,7 +35,7 @@ from _timing import Way, alternate, once, table  # noqa: E402
 
 from b2ct.validate.check import Subject  # noqa: E402
 from b2ct.validate.collect import collect  # noqa: E402
-from tests.validate.sshds import Ground, crowd, site_address  # noqa: E402
+from tests.ssh.sshds import Ground, crowd, site_address  # noqa: E402
 
 CHECKS = ROOT / "benchmarks/validate_checks"
 SUITES = ROOT / "b2ct/validate/suites"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from b2ct.media import practice
+from b2ct.rehearsal import installer as practice
 
 # Hypothesis without its deadline: how long an example takes says how busy the machine is.
 settings.register_profile("b2ct", deadline=None)

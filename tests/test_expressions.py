@@ -94,32 +94,28 @@ MADE: dict[tuple[str, str], list[Any]] = {
         r"(?i)\s*menu\s+(?:label|title)\s+(.+)",
         r"""\s*menuentry\s+["']([^"']+)["']""",
     ],
-    ("b2ct.media.checksums", "alias"): [r"Rocky[-.]([0-9][0-9.]*)\-x86_64\-dvd\.iso"],
+    ("b2ct.supply.checksums", "alias"): [r"Rocky[-.]([0-9][0-9.]*)\-x86_64\-dvd\.iso"],
     ("b2ct.media.installer", "pattern"): _distributions(),
-    ("b2ct.media.practice.kernel", "f'^[ \\\\t]*Depends: ({re.escape(prefix)}\\\\S+)'"): [
+    ("b2ct.rehearsal.installer.kernel", "f'^[ \\\\t]*Depends: ({re.escape(prefix)}\\\\S+)'"): [
         r"(?m)^[ \t]*Depends: (linux-image-\S+)"
     ],
     ("b2ct.media.remaster", "line"): [
         rb"(?m)^[ \t]*images/install\.img[ \t]*[=:][ \t]*(\w+):([0-9a-f]+)\s*?$"
     ],
-    ("b2ct.opennebula.faults", "pattern"): _rows(
-        "IMAGE_ERRORS", "b2ct.opennebula.faults", lambda row: row[0]
+    ("b2ct.one.faults", "pattern"): _rows("IMAGE_ERRORS", "b2ct.one.faults", lambda row: row[0]),
+    ("b2ct.cloud.care.instantiate", "pattern"): _rows(
+        "BOOT_REMEDIES", "b2ct.cloud.care.instantiate", lambda row: row[0]
     ),
-    ("b2ct.opennebula.instantiate", "pattern"): _rows(
-        "BOOT_REMEDIES", "b2ct.opennebula.instantiate", lambda row: row[0]
-    ),
-    ("b2ct.opennebula.refusals", "rule.text"): [],  # on what `scrub` has cut to 300 characters
+    ("b2ct.one.refusals", "rule.text"): [],  # on what `scrub` has cut to 300 characters
     ("b2ct.site.crosscheck.known", "pattern"): _rows(
         "_TAKEN", "b2ct.site.crosscheck.known", lambda row: row[0]
     ),
     ("b2ct.validate.facts.logins", "cause.said"): _rows(
         "CAUSES", "b2ct.validate.facts.logins", lambda cause: cause.said
     ),
-    ("b2ct.validate.ssh.refused", "pattern"): _rows(
-        "_WORDS", "b2ct.validate.ssh.refused", lambda row: row[0]
-    ),
-    ("b2ct.validate.shell", "re.escape(mark.encode()) + b'(\\\\d+);'"): [rb"b2ct\-5f3a(\d+);"],
-    ("b2ct.validate.shell", "re.escape(mark.encode()) + b';'"): [rb"b2ct\-5f3a;"],
+    ("b2ct.ssh.refused", "pattern"): _rows("_WORDS", "b2ct.ssh.refused", lambda row: row[0]),
+    ("b2ct.ssh.shell", "re.escape(mark.encode()) + b'(\\\\d+);'"): [rb"b2ct\-5f3a(\d+);"],
+    ("b2ct.ssh.shell", "re.escape(mark.encode()) + b';'"): [rb"b2ct\-5f3a;"],
 }
 """Expressions that are made while the program runs: module, how they are made, and samples."""
 
@@ -157,7 +153,7 @@ def _flags(module: Module, call: ast.Call, function: str) -> int:
     return int(module.value(given[0])) if given else 0
 
 
-MATCHED_ELSEWHERE = {"b2ct.opennebula.text"}
+MATCHED_ELSEWHERE = {"b2ct.one.text"}
 """Modules whose compiled expressions all go through one function that calls `match`."""
 
 

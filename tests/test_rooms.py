@@ -19,24 +19,26 @@ PACKAGE = Path(b2ct.__file__).parent
 MAY_USE = {
     "core": set[str](),
     "document": set[str](),
-    "site": {"document"},
+    "ssh": set[str](),
     "firmware": set[str](),
-    "kickstart": {"site", "context"},
-    "supply": set[str](),
-    "media": {"site", "kickstart", "firmware", "supply"},
+    "stick": set[str](),
+    "papers": set[str](),
+    "one": set[str](),
+    "site": {"document"},
     "context": {"site", "document"},
-    "image": {"site", "document", "context", "firmware"},
-    "opennebula": {"site", "context", "image"},
-    "dirac": {"site", "opennebula"},
-    "gateway": {"document", "site", "opennebula", "dirac"},
-    "validate": {"site", "kickstart", "supply", "opennebula", "context", "dirac", "squid"},
+    "kickstart": {"site", "context"},
+    "supply": {"site", "kickstart"},
+    "media": {"site", "kickstart", "firmware", "supply"},
+    "image": {"site", "document", "context", "firmware", "papers"},
+    "cloud": {"one", "site", "context", "papers", "ssh"},
     "squid": {"site", "context"},
-    "upgrade": {"site", "kickstart", "supply", "validate"},
-    "cli": {
-        *("document", "site", "firmware", "kickstart", "supply", "media", "context", "image"),
-        *("opennebula", "dirac", "gateway", "validate", "squid", "upgrade"),
-    },
+    "dirac": {"site", "one"},
+    "gateway": {"document", "site", "one", "dirac"},
+    "validate": {"site", "kickstart", "context", "one", "cloud", "dirac", "squid", "ssh"},
+    "upgrade": {"site", "kickstart", "supply", "validate", "ssh"},
+    "rehearsal": {"site", "kickstart", "supply", "image", "validate"},
 }
+MAY_USE["cli"] = set(MAY_USE) - {"core"}
 
 # Libraries that cost more than some milliseconds to import, or that only one room is to know.
 HEAVY = {
@@ -100,8 +102,8 @@ def test_only_the_doors_open_processes_and_connections() -> None:
     """core.run starts processes, core.fetch speaks HTTP; who needs more says so here."""
     doors = {
         "subprocess": {"core/run.py"},
-        "requests": {"core/fetch.py", "opennebula/wire.py"},
-        "pyone": {"opennebula/transport.py"},
+        "requests": {"core/fetch.py", "one/wire.py"},
+        "pyone": {"one/transport.py"},
         "urllib.request": set(),
         "http.client": {"squid/ask.py"},
     }
@@ -109,7 +111,10 @@ def test_only_the_doors_open_processes_and_connections() -> None:
         f"{path.relative_to(PACKAGE)}:{line} imports {module}"
         for _, path in _modules()
         for module, line in _imports(path)
-        if module in doors and str(path.relative_to(PACKAGE)) not in doors[module]
+        if module in doors
+        and str(path.relative_to(PACKAGE)) not in doors[module]
+        # The double runs on a node where nothing else of B2CT is.
+        and path.parent != PACKAGE / "rehearsal" / "oned"
     ]
     assert wrong == []
 

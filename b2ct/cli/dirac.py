@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from b2ct.dirac.check import Check
     from b2ct.dirac.resources import Place, Queue
     from b2ct.dirac.survey import Cloud
-    from b2ct.opennebula.client import Client
-    from b2ct.opennebula.endpoint import Endpoint
+    from b2ct.one.client import Client
+    from b2ct.one.endpoint import Endpoint
     from b2ct.site.chosen import ChosenSite
     from b2ct.site.gateway import Gateway
 
@@ -256,11 +256,12 @@ def _diracs_user(chosen: ChosenSite) -> str:
 
 
 def _address(chosen: ChosenSite, url: str | None) -> str:
-    from b2ct.opennebula import endpoint
+    from b2ct.cloud.access import of_site
+    from b2ct.one import endpoint
 
     if url:
         return endpoint.checked_url(url, "--endpoint")
-    access = endpoint.of_site(chosen)
+    access = of_site(chosen)
     if access is None:
         raise _nowhere()
     return access.url
@@ -275,7 +276,7 @@ def _nowhere() -> B2ctError:
 
 def _gateway(chosen: ChosenSite, url: str | None) -> str:
     """The address of the site's gateway. Raises B2ctError where nothing says it."""
-    from b2ct.opennebula import endpoint
+    from b2ct.one import endpoint
 
     if url:
         return endpoint.checked_url(url, "--endpoint")
@@ -311,7 +312,7 @@ def _asked(
 
     try:
         where = one.endpoint_of(url, auth_file, ca_file, chosen)
-        from b2ct.opennebula.client import Client
+        from b2ct.one.client import Client
 
         found = survey.ask(Client(where, deadline=20), user)
     except B2ctError as err:
@@ -484,7 +485,7 @@ def _as_dirac(
     templates: tuple[str, ...],
 ) -> tuple[Client, tuple[str, ...]]:
     """A client with DIRAC's credentials, and the templates to look at."""
-    from b2ct.opennebula.client import Client
+    from b2ct.one.client import Client
 
     known = (credentials.cloud_auth or credentials.auth) and (url or os.environ.get("ONE_XMLRPC"))
     chosen = (
@@ -516,10 +517,11 @@ def _with_diracs(
     ce: str | None,
 ) -> Endpoint:
     """The cloud with the credentials of a cloud.auth, else with those of site.yaml."""
+    from b2ct.cloud.access import of_site
     from b2ct.dirac import cloudauth
-    from b2ct.opennebula import bound, endpoint
+    from b2ct.one import bound, endpoint
 
-    site = endpoint.of_site(chosen) if chosen else None
+    site = of_site(chosen) if chosen else None
     address, url_from = endpoint.where(url, site)
     if url_from == endpoint.BY_DEFAULT:
         raise _nowhere()

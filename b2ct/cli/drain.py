@@ -12,9 +12,9 @@ from b2ct.core.console import note
 from b2ct.core.errors import VerdictError
 
 if TYPE_CHECKING:
-    from b2ct.opennebula.client import Client
-    from b2ct.opennebula.objects.host import Host
-    from b2ct.opennebula.objects.vm import Vm
+    from b2ct.one.client import Client
+    from b2ct.one.objects.host import Host
+    from b2ct.one.objects.vm import Vm
 
 
 @click.command()
@@ -59,7 +59,7 @@ def drain(
     """
     if undo and (wait or migrate):
         raise click.UsageError("--undo goes with neither --wait nor --migrate")
-    from b2ct.opennebula import drain as draining
+    from b2ct.cloud.care import drain as draining
 
     client = one.connect(**access)
     hosts = client.hosts.all()
@@ -84,7 +84,7 @@ def drain(
 
 
 def _undo(client: Client, host: Host, *, dry_run: bool) -> None:
-    from b2ct.opennebula import drain as draining
+    from b2ct.cloud.care import drain as draining
 
     if dry_run:
         note(f"{host.name} {'would be put' if host.disabled else 'is'} into service again")
@@ -97,7 +97,7 @@ def _undo(client: Client, host: Host, *, dry_run: bool) -> None:
 def _dry_run(
     client: Client, host: Host, hosts: tuple[Host, ...], *, migrate: bool
 ) -> tuple[Vm, ...]:
-    from b2ct.opennebula import drain as draining
+    from b2ct.cloud.care import drain as draining
 
     left = draining.on(client, host.id, extended=migrate)
     is_so = "takes no VMs already" if host.disabled else "would take no more VMs"
@@ -111,7 +111,7 @@ def _dry_run(
 def _drain(
     client: Client, host: Host, hosts: tuple[Host, ...], *, migrate: bool, timeout: int
 ) -> tuple[Vm, ...]:
-    from b2ct.opennebula import drain as draining
+    from b2ct.cloud.care import drain as draining
 
     changed = draining.disable(client, host)
     note(f"{host.name} takes {'no more VMs' if changed else 'no VMs already'}")
@@ -138,7 +138,7 @@ MOVING = 600
 
 
 def _for_programs(host: Host, left: tuple[Vm, ...], *, undo: bool) -> dict[str, Any]:
-    from b2ct.opennebula import drain as draining
+    from b2ct.cloud.care import drain as draining
 
     return {
         "host": host.name, "in_service": undo, "vms": [draining.as_json(vm) for vm in left],

@@ -55,7 +55,7 @@ def gateway(  # noqa: PLR0917 - click names them
       b2ct gateway --user dirac --cert host.pem --key host.key
       b2ct gateway --user dirac --listen 127.0.0.1:2635       behind a TLS server of your own
     """
-    from b2ct.gateway import run
+    from b2ct.gateway import service as run
     from b2ct.gateway.settings import settings
 
     files = {"certificate": cert, "key": key, "audit": audit}

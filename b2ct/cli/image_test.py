@@ -16,7 +16,7 @@ from b2ct.core.errors import VerdictError
 
 if TYPE_CHECKING:
     from b2ct.context.model import VmContext
-    from b2ct.image.trial.run import Tried
+    from b2ct.image.trial.trial import Tried
 
 
 @click.command("test")
@@ -101,7 +101,7 @@ def try_image(  # noqa: PLR0917 - click passes them by name
 
     Exit codes: 0 all is well; 1 something is not; 2 nothing could be booted.
     """
-    from b2ct.image.trial import run as trial
+    from b2ct.image.trial import trial
     from b2ct.image.trial.scenario import choose
 
     request = trial.Request(

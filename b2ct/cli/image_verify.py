@@ -56,8 +56,8 @@ def verify(
 
     Exit codes: 0 all is good; 1 something is wrong, and named; 2 refused.
     """
-    from b2ct.image.verify import Trust, size
-    from b2ct.image.verify import verify as check
+    from b2ct.papers.verify import Trust, size
+    from b2ct.papers.verify import verify as check
 
     required = require_signature or allowed_signers is not None or pgp_keys is not None
     if allowed_signers is None and own_list().is_file():
@@ -92,10 +92,10 @@ def sign(*, image: Path, key: Path) -> None:
 
     Exit codes: 0 signed; 1 the image is not what its manifest says; 2 refused.
     """
-    from b2ct.image import signature
-    from b2ct.image.manifest import Beside
-    from b2ct.image.verify import size
-    from b2ct.image.verify import verify as check
+    from b2ct.papers import signature
+    from b2ct.papers.manifest import Beside
+    from b2ct.papers.verify import size
+    from b2ct.papers.verify import verify as check
 
     with byte_progress(f"checking {image.name}", size(image)) as advance:
         verdict = check(image, advance=advance, signatures=False)

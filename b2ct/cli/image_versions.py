@@ -13,8 +13,8 @@ from b2ct.core.console import note
 from b2ct.core.errors import B2ctError
 
 if TYPE_CHECKING:
-    from b2ct.opennebula.client import Client
-    from b2ct.opennebula.images import Family, Version
+    from b2ct.cloud.register.images import Family, Version
+    from b2ct.one.client import Client
 
 
 @click.command()
@@ -75,7 +75,7 @@ def rollback(
 
     Exit codes: 0 done, or it was so already; 2 refused, nothing was changed.
     """
-    from b2ct.opennebula import rollback as rollbacks
+    from b2ct.cloud.register import rollback as rollbacks
 
     client = one.connect(**access)
     made = rollbacks.plan(_family(client, name), to)
@@ -98,7 +98,7 @@ def rollback(
 
 
 def _family(client: Client, name: str) -> Family:
-    from b2ct.opennebula import images
+    from b2ct.cloud.register import images
 
     base, _ = images.split(name)
     me = client.me.id

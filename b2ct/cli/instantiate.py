@@ -12,8 +12,8 @@ from b2ct.core.console import note
 from b2ct.core.errors import VerdictError
 
 if TYPE_CHECKING:
-    from b2ct.opennebula.client import Client
-    from b2ct.opennebula.instantiate import Started, Wish
+    from b2ct.cloud.care.instantiate import Started, Wish
+    from b2ct.one.client import Client
 
 
 @click.command()
@@ -49,7 +49,7 @@ def instantiate(
     Exit codes: 0 started (with --wait: all run); 1 some were not started or do not run; 2 refused,
     nothing was started.
     """
-    from b2ct.opennebula import instantiate as starting
+    from b2ct.cloud.care import instantiate as starting
 
     wish = starting.Wish(template, count, name, wait, timeout)
     starting.names(wish)
@@ -64,7 +64,7 @@ def instantiate(
 
 
 def _run(client: Client, wish: Wish) -> tuple[Started, ...]:
-    from b2ct.opennebula import instantiate as starting
+    from b2ct.cloud.care import instantiate as starting
 
     submitted: list[str] = []
 

@@ -53,8 +53,8 @@ def iso(
 
     Exit codes: 0 written; 2 refused, nothing was written.
     """
-    from b2ct.media import obtain
     from b2ct.media.make import IsoRequest, make_iso
+    from b2ct.supply import obtain
 
     chosen = options.load_site(site_file)
     request = IsoRequest(

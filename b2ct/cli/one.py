@@ -13,8 +13,8 @@ from b2ct.core.console import note
 from b2ct.core.errors import EXIT_INTERRUPTED, B2ctError
 
 if TYPE_CHECKING:
-    from b2ct.opennebula.client import Client
-    from b2ct.opennebula.endpoint import Endpoint
+    from b2ct.one.client import Client
+    from b2ct.one.endpoint import Endpoint
     from b2ct.site.chosen import ChosenSite
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
@@ -56,9 +56,10 @@ def endpoint_of(
     url: str | None, auth_file: Path | None, ca_file: Path | None, chosen: ChosenSite | None
 ) -> Endpoint:
     """Where OpenNebula is, and as whom to speak to it. Raises B2ctError with the remedy."""
-    from b2ct.opennebula import bound, endpoint
+    from b2ct.cloud.access import of_site
+    from b2ct.one import bound, endpoint
 
-    site = endpoint.of_site(chosen) if chosen else None
+    site = of_site(chosen) if chosen else None
     consent = trust.consent()
     found = endpoint.find(
         url=url, auth_file=auth_file, ca_file=ca_file, site=site,
@@ -79,7 +80,7 @@ def client_of(
 ) -> Client:
     """The same, for a site that is read already."""
     where = endpoint_of(url, auth_file, ca_file, chosen)
-    from b2ct.opennebula.client import Client
+    from b2ct.one.client import Client
 
     return Client(where)
 

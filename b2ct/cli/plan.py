@@ -14,10 +14,10 @@ from b2ct.core.console import note
 from b2ct.core.errors import EXIT_VERDICT, B2ctError, VerdictError
 
 if TYPE_CHECKING:
-    from b2ct.opennebula.client import Client
-    from b2ct.opennebula.desired import Desired
-    from b2ct.opennebula.plan import Options
-    from b2ct.opennebula.steps import Plan, Step
+    from b2ct.one.client import Client
+    from b2ct.cloud.desired import Desired
+    from b2ct.cloud.compare import Options
+    from b2ct.cloud.steps import Plan, Step
     from b2ct.site.chosen import ChosenSite
 
 EXIT_CHANGES = 2
@@ -78,7 +78,7 @@ def plan(*, prune: bool, adopt: bool, as_json: bool, **access: Any) -> None:
     Exit codes, as those of `terraform plan -detailed-exitcode` and unlike other verbs' (also for
     scripts): 0 there is nothing to do; 2 there are changes; 1 it could not be found out.
     """
-    from b2ct.opennebula.plan import Options
+    from b2ct.cloud.compare import Options
 
     try:
         planned = _plan(access, Options(prune=prune, adopt=adopt))
@@ -127,9 +127,9 @@ def apply(
     Exit codes: 0 done, or there was nothing to do; 1 a step failed or something in use could not
     be deleted (run it again); 2 refused, nothing was changed.
     """
-    from b2ct.opennebula import apply as carrying
-    from b2ct.opennebula import bound
-    from b2ct.opennebula.plan import Options
+    from b2ct.cloud import apply as carrying
+    from b2ct.one import bound
+    from b2ct.cloud.compare import Options
 
     planned = _plan(access, Options(prune=prune, adopt=adopt, password=set_password))
     pending = planned.plan.pending
@@ -168,8 +168,10 @@ def apply(
 
 def _plan(access: dict[str, Any], wished: Options) -> _Planned:
     chosen = options.needed_site(access.pop("site_file"), "what the cloud shall be")
-    from b2ct.opennebula import desired, live, workers
-    from b2ct.opennebula import plan as planning
+    from b2ct.cloud import desired
+    from b2ct.cloud import live
+    from b2ct.cloud import workers
+    from b2ct.cloud import compare as planning
 
     contexts = workers.contexts(chosen.site, chosen.folder)
     client = one.client_of(chosen, **access)

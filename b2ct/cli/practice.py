@@ -80,7 +80,7 @@ def practice(  # noqa: PLR0917 - click passes them by name
         wanted = "layout" if layout is None else "output"
         missing = next(one for one in ctx.command.params if one.name == wanted)
         raise click.MissingParameter(ctx=ctx, param=missing)
-    from b2ct.media.practice import build
+    from b2ct.rehearsal.installer import build
 
     build(layout, output, kernel=kernel, modules=modules, serial=serial)
     note("unsigned boot loaders: boots with Secure Boot off only")

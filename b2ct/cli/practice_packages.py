@@ -46,8 +46,8 @@ def packages(output: Path, apt: bool, rpm: bool, wanted: tuple[str, ...], as_jso
       b2ct practice packages -o practice
       b2ct image build practice/practice-el9.yaml -o practice.qcow2
     """
-    from b2ct.image.practice import build
-    from b2ct.image.practice.names import packages_of
+    from b2ct.rehearsal.packages import build
+    from b2ct.rehearsal.packages.names import packages_of
 
     both = apt == rpm
     made = build(

@@ -59,8 +59,8 @@ def site(  # noqa: PLR0917 - click passes them by name
     Each node is a Debian system of its own in namespaces, in the clothes of Enterprise Linux 9, and
     what dresses it are the scripts of its own kickstart: systemd, sshd, firewalld, chronyd, squid,
     MariaDB and libvirtd run; a bridge joins them. What is not real: SELinux and rpm are stand-ins,
-    the kernel is this computer's, and what answers as OpenNebula on the control node is the
-    project's test double, if this is a checkout of the project. No VM can run.
+    the kernel is this computer's, and what answers as OpenNebula on the control node is a
+    double of it. No VM can run.
 
     It needs root, Linux, and some 700 MB in the cache. The nodes keep all they write in memory. The
     site stays until --down, the end of its processes, or a restart of the computer. A node may be
@@ -76,7 +76,7 @@ def site(  # noqa: PLR0917 - click passes them by name
       b2ct practice site --name grid --dirac --json
       b2ct practice site --down
     """
-    from b2ct.validate.practice import site as practice
+    from b2ct.rehearsal.site import lifecycle as practice
 
     if down:
         if not practice.down(name):
@@ -99,14 +99,11 @@ def site(  # noqa: PLR0917 - click passes them by name
             **({"dirac_password": made.password, "gateway_ca": made.certificate} if dirac else {}),
         }
         answer = {what: str(path) for what, path in paths.items()}
-        show_json({**answer, "nodes": nodes, "oned_double": made.double})
+        show_json({**answer, "nodes": nodes, "oned_double": True})
         return
     click.echo(made.site_yaml.read_text(), nl=False)
     note(f"its site.yaml: {made.site_yaml}; the key of its administrator: {made.key}")
-    if made.double:
-        note("on the control node a test double answers as OpenNebula, not OpenNebula itself")
-    else:
-        note("nothing answers as OpenNebula: that takes a checkout of the project (tests/oned)")
+    note("on the control node a double answers as OpenNebula, not OpenNebula itself")
     if dirac:
         from b2ct.site.gateway import PORT
 
@@ -120,7 +117,7 @@ def site(  # noqa: PLR0917 - click passes them by name
 def _print_status(name: str) -> None:
     """NODE, and how it is. Exit code 1 where one does not run."""
     from b2ct.core.errors import B2ctError
-    from b2ct.validate.practice import state
+    from b2ct.rehearsal.site import state
 
     if state.leader(name) is None:
         raise B2ctError(f"the practice site {name} does not run", hint="b2ct practice site")

@@ -14,7 +14,7 @@ from b2ct.core.console import note
 from b2ct.core.errors import VerdictError
 
 if TYPE_CHECKING:
-    from b2ct.opennebula.reaper.run import Outcome, Reaper, Survey
+    from b2ct.cloud.reaper.reap import Outcome, Reaper, Survey
 
 
 @click.command()
@@ -74,7 +74,7 @@ def reap(
     """
     reaper = _reaper(site_file, endpoint, auth, user, prefixes)
     if journal is not None and not dry_run:
-        from b2ct.opennebula.reaper.journal import Journal
+        from b2ct.cloud.reaper.journal import Journal
 
         reaper.journal = Journal(journal)
     if confirm is not None:
@@ -100,8 +100,9 @@ def _reaper(
     user: str | None,
     prefixes: Sequence[str],
 ) -> Reaper:
-    from b2ct.opennebula.client import Client
-    from b2ct.opennebula.reaper import rules, run
+    from b2ct.one.client import Client
+    from b2ct.cloud.reaper import rules
+    from b2ct.cloud.reaper import reap as run
     from b2ct.site.model import Site
 
     chosen = options.site_if_any(site_file)
@@ -113,7 +114,7 @@ def _reaper(
 
 
 def _print(reaper: Reaper, survey: Survey, outcomes: Sequence[Outcome], *, dry_run: bool) -> None:
-    from b2ct.opennebula.reaper.verdict import one_line
+    from b2ct.cloud.reaper.verdict import one_line
 
     results = {one.verdict.vm.id: one for one in outcomes}
     wide = max((len(one_line(v.vm.name, 60)) for v in survey.verdicts), default=0)
@@ -138,7 +139,7 @@ def _print(reaper: Reaper, survey: Survey, outcomes: Sequence[Outcome], *, dry_r
 def _for_programs(
     reaper: Reaper, survey: Survey, outcomes: Sequence[Outcome], *, dry_run: bool
 ) -> dict[str, Any]:
-    from b2ct.opennebula.reaper.run import described
+    from b2ct.cloud.reaper.reap import described
 
     return {
         "endpoint": reaper.one.endpoint.host,

@@ -12,12 +12,12 @@ from b2ct.core.console import byte_progress, note
 from b2ct.core.errors import B2ctError
 
 if TYPE_CHECKING:
-    from b2ct.image.verify import Trust
-    from b2ct.opennebula.content import Content
-    from b2ct.opennebula.register.outcome import Outcome
-    from b2ct.opennebula.register.plan import Plan
-    from b2ct.opennebula.register.request import Request
-    from b2ct.opennebula.vmtemplates import WorkerAbout
+    from b2ct.cloud.register.content import Content
+    from b2ct.cloud.register.decide import Plan
+    from b2ct.cloud.register.outcome import Outcome
+    from b2ct.cloud.register.request import Request
+    from b2ct.cloud.vmtemplates import WorkerAbout
+    from b2ct.papers.verify import Trust
     from b2ct.site.chosen import ChosenSite
 
 
@@ -99,12 +99,12 @@ class _Registration:
         if self.chosen and self.request.worker and not said["dry_run"]:
             self.chosen.allow_files()
         where = one.endpoint_of(said["url"], said["auth_file"], said["ca_file"], self.chosen)
-        from b2ct.opennebula.client import Client
+        from b2ct.one.client import Client
 
         self.one = Client(where)
 
     def _request(self, content: Content) -> Request:
-        from b2ct.opennebula.register.request import Request
+        from b2ct.cloud.register.request import Request
 
         said = self.said
         name = said["name"] or content.plain_name
@@ -118,8 +118,8 @@ class _Registration:
 
     def dry_run(self) -> None:
         """Print the plan."""
-        from b2ct.opennebula.register.plan import plan
-        from b2ct.opennebula.register.survey import survey
+        from b2ct.cloud.register.decide import plan
+        from b2ct.cloud.register.survey import survey
 
         made = plan(self.request, survey(self.one), self.one.endpoint)
         for remark in made.notes:
@@ -133,8 +133,8 @@ class _Registration:
 
     def do(self) -> None:
         """Carry it out, and print what there is."""
-        from b2ct.opennebula.register.progress import Listener
-        from b2ct.opennebula.register.run import run
+        from b2ct.cloud.register.carry_out import run
+        from b2ct.cloud.register.progress import Listener
 
         listener = Listener(note, byte_progress, one.States())
         try:
@@ -153,7 +153,7 @@ class _Registration:
 
 
 def _source(said: dict[str, Any]) -> Any:
-    from b2ct.opennebula.delivery import Source
+    from b2ct.cloud.register.delivery import Source
 
     source = Source(
         said["path"], said["source_url"], said["ssh"], said["folder"], said["known_hosts"],
@@ -164,7 +164,7 @@ def _source(said: dict[str, Any]) -> Any:
 
 
 def _choice(said: dict[str, Any]) -> Any:
-    from b2ct.opennebula.images import Choice
+    from b2ct.cloud.register.images import Choice
 
     if said["replace"] and said["new_version"]:
         raise B2ctError(
@@ -179,7 +179,7 @@ def _choice(said: dict[str, Any]) -> Any:
 
 def _trust(said: dict[str, Any]) -> Trust:
     from b2ct.cli.image_verify import own_list
-    from b2ct.image.verify import Trust
+    from b2ct.papers.verify import Trust
 
     signers, pgp = said["allowed_signers"], said["pgp_keys"]
     required = said["require_signature"] or signers is not None or pgp is not None
@@ -190,7 +190,7 @@ def _trust(said: dict[str, Any]) -> Trust:
 
 
 def _content(said: dict[str, Any]) -> Content:
-    from b2ct.opennebula import content
+    from b2ct.cloud.register import content
 
     image = said["image"]
     trust = _trust(said)

@@ -63,9 +63,9 @@ def deploy(
 
     Exit codes: 0 it is there; 1 the node did not install it; 2 refused, nothing was changed.
     """
+    from b2ct.ssh.node import SshNode
     from b2ct.upgrade import program
     from b2ct.validate.access import Access, opener
-    from b2ct.validate.ssh.node import SshNode
 
     site = options.needed_site(site_file, "which machine is the control node").site
     control = program.control_node(site, name)

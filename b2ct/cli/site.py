@@ -67,8 +67,8 @@ def check(file: Path, as_json: bool, packages: bool) -> None:
 
 def _look_up_packages(site: Site) -> tuple[list[str], list[str]]:
     """What no repository has, and what could not be read, in lines."""
-    from b2ct.kickstart import packages
     from b2ct.site.catalogue import Role
+    from b2ct.supply import packages
 
     roles = {node.role for node in site.nodes} or set(Role)
     names = {name: None for role in sorted(roles) for name in packages.wanted(site, role)}

@@ -16,8 +16,8 @@ from b2ct.core.console import plain, redrawn, undisguised
 from b2ct.core.errors import EXIT_VERDICT, B2ctError
 
 if TYPE_CHECKING:
-    from b2ct.opennebula.client import Client
-    from b2ct.opennebula.status import Status
+    from b2ct.cloud.care.status import Status
+    from b2ct.one.client import Client
 
 
 @click.command()
@@ -62,7 +62,7 @@ def status(
 
 
 def _look(client: Client) -> Status:
-    from b2ct.opennebula import status as looking
+    from b2ct.cloud.care import status as looking
 
     return looking.read(client)
 

@@ -14,8 +14,8 @@ from b2ct.core.console import byte_progress, note
 from b2ct.core.errors import B2ctError
 
 if TYPE_CHECKING:
-    from b2ct.opennebula.content import Content
-    from b2ct.opennebula.vmtemplates import ImageAbout, WorkerAbout
+    from b2ct.cloud.register.content import Content
+    from b2ct.cloud.vmtemplates import ImageAbout, WorkerAbout
     from b2ct.site.chosen import ChosenSite
 
 VERBS: Verbs = {
@@ -81,7 +81,9 @@ def render(
     Exit codes: 0 rendered; 1 the image is not what its manifest says; 2 refused, nothing was
     written.
     """
-    from b2ct.opennebula import images, text, vmtemplates
+    from b2ct.cloud import vmtemplates
+    from b2ct.cloud.register import images
+    from b2ct.one import text
 
     chosen = options.needed_site(site_file, "what the VMs are like")
     about = about_worker(chosen, worker, name=None, family="", definition="", owner=owner)
@@ -113,8 +115,8 @@ def about_worker(
 
     Raises B2ctError where there is no such worker, or several to choose from.
     """
+    from b2ct.cloud.vmtemplates import WorkerAbout
     from b2ct.context import own, worker
-    from b2ct.opennebula.vmtemplates import WorkerAbout
 
     described = chosen.site.described_workers
     made_from = [key for key, one in described.items() if one.image == definition]
@@ -141,17 +143,17 @@ def _with_image(about: WorkerAbout, name: str) -> WorkerAbout:
 
 
 def _content(image: Path, *, unverified: bool) -> Content:
-    from b2ct.image.verify import NOBODY
-    from b2ct.opennebula import content
+    from b2ct.cloud.register import content
+    from b2ct.papers.verify import NOBODY
 
     with byte_progress(f"checking {image.name}", content.size(image)) as advance:
         return content.read(image, NOBODY, unverified=unverified, advance=advance)
 
 
 def _image(name: str, path: str | None, content: Content | None, site: str) -> ImageAbout:
-    from b2ct.opennebula import content as contents
-    from b2ct.opennebula.delivery import FOLDER
-    from b2ct.opennebula.vmtemplates import ImageAbout
+    from b2ct.cloud.register import content as contents
+    from b2ct.cloud.register.delivery import FOLDER
+    from b2ct.cloud.vmtemplates import ImageAbout
 
     where = path or f"{FOLDER}/{content.path.name if content else name + '.qcow2'}"
     if content is None:

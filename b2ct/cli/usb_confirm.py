@@ -14,10 +14,10 @@ import click
 
 from b2ct.core.console import note
 from b2ct.core.errors import B2ctError
-from b2ct.media.stick import blockio, survey, trouble
-from b2ct.media.stick.blockio import OpenDevice
-from b2ct.media.stick.devices import Machine
-from b2ct.media.stick.target import Target, acquire
+from b2ct.stick import blockio, survey, trouble
+from b2ct.stick.blockio import OpenDevice
+from b2ct.stick.devices import Machine
+from b2ct.stick.target import Target, acquire
 
 
 @dataclass(frozen=True)

@@ -73,9 +73,9 @@ def image(
 
     Exit codes: 0 written; 2 refused, nothing was written.
     """
-    from b2ct.media import obtain
     from b2ct.media.key.build import make_key
     from b2ct.media.key.request import KeyRequest
+    from b2ct.supply import obtain
 
     chosen = options.load_site(site_file)
     request = KeyRequest(

@@ -1,4 +1,4 @@
-"""`b2ct usb list | write | verify | restore`: thin; the work is in b2ct/media/stick."""
+"""`b2ct usb list | write | verify | restore`: thin; the work is in b2ct/stick."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from b2ct.cli.show import show_json
 from b2ct.cli.usb_confirm import Consent, opened, picture, readable
 from b2ct.core.console import byte_progress, note
 from b2ct.core.errors import B2ctError, VerdictError
-from b2ct.media.stick import survey, trouble, writer
-from b2ct.media.stick import verify as proof
-from b2ct.media.stick.blockio import DeviceError
-from b2ct.media.stick.devices import Machine
-from b2ct.media.stick.guard import Wish
-from b2ct.media.stick.image import Image, ImageError, boots_from_stick, open_image
-from b2ct.media.stick.plan import Step, layout
-from b2ct.media.stick.restore import Format, shape, template
-from b2ct.media.stick.target import Target, examine
-from b2ct.media.stick.verify import Comparison
+from b2ct.stick import survey, trouble, writer
+from b2ct.stick import verify as proof
+from b2ct.stick.blockio import DeviceError
+from b2ct.stick.devices import Machine
+from b2ct.stick.guard import Wish
+from b2ct.stick.image import Image, ImageError, boots_from_stick, open_image
+from b2ct.stick.layout import Step, layout
+from b2ct.stick.restore import Format, shape, template
+from b2ct.stick.target import Target, examine
+from b2ct.stick.verify import Comparison
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _OPTIONS = (

@@ -6,10 +6,10 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from b2ct.opennebula.objects.account import User
-from b2ct.opennebula.objects.host import Host
-from b2ct.opennebula.objects.network import VirtualNetwork
-from b2ct.opennebula.quotas import Limit
+from b2ct.one.objects.account import User
+from b2ct.one.objects.host import Host
+from b2ct.one.objects.network import VirtualNetwork
+from b2ct.one.quotas import Limit
 from b2ct.site.model import Site, VmRange
 from b2ct.site.workers import MIB, Worker
 

@@ -12,25 +12,25 @@ from typing import TYPE_CHECKING
 
 from b2ct.core.errors import B2ctError
 from b2ct.dirac import instance
-from b2ct.opennebula import text
-from b2ct.opennebula.faults import (
+from b2ct.one import text
+from b2ct.one.faults import (
     AuthenticationError,
     AuthorizationError,
     OneError,
     QuotaError,
     RefusedError,
 )
-from b2ct.opennebula.kind import ALL, MINE
-from b2ct.opennebula.objects.account import User
-from b2ct.opennebula.objects.network import VirtualNetwork
-from b2ct.opennebula.objects.storage import Image
-from b2ct.opennebula.objects.vm import Template
-from b2ct.opennebula.ownership import Owners
-from b2ct.opennebula.quotas import Limit
-from b2ct.opennebula.text import Attributes
+from b2ct.one.kind import ALL, MINE
+from b2ct.one.objects.account import User
+from b2ct.one.objects.network import VirtualNetwork
+from b2ct.one.objects.storage import Image
+from b2ct.one.objects.vm import Template
+from b2ct.one.ownership import Owners
+from b2ct.one.quotas import Limit
+from b2ct.one.text import Attributes
 
 if TYPE_CHECKING:
-    from b2ct.opennebula.client import Client
+    from b2ct.one.client import Client
 
 OK, WARNING, FAILED, SKIPPED = "ok", "warning", "failed", "skipped"
 PREFIX = "VMDIRAC3_"

@@ -23,7 +23,7 @@ from requests.exceptions import ConnectTimeout
 
 from b2ct.core.errors import B2ctError
 from b2ct.dirac import instance, nodestates, options
-from b2ct.opennebula.faults import (
+from b2ct.one.faults import (
     AuthorizationError,
     BrokenError,
     DeadlineError,
@@ -34,14 +34,14 @@ from b2ct.opennebula.faults import (
     UnreachableError,
     WrongStateError,
 )
-from b2ct.opennebula.kind import ALL, MINE
-from b2ct.opennebula.objects.base import Owned
-from b2ct.opennebula.objects.network import VirtualNetwork
-from b2ct.opennebula.objects.vm import Vm
-from b2ct.opennebula.ownership import Owners
+from b2ct.one.kind import ALL, MINE
+from b2ct.one.objects.base import Owned
+from b2ct.one.objects.network import VirtualNetwork
+from b2ct.one.objects.vm import Vm
+from b2ct.one.ownership import Owners
 
 if TYPE_CHECKING:
-    from b2ct.opennebula.client import Client
+    from b2ct.one.client import Client
 
 OWN_IMAGE = "template"
 """`Instance_Image = template`: the image that the template names, whatever its version."""
@@ -95,7 +95,7 @@ class OpenNebulaNodeDriver(NodeDriver):
     @cached_property
     def _client(self) -> Client:
         """The client. Raises B2ctError for options that cannot be used."""
-        from b2ct.opennebula.client import Client
+        from b2ct.one.client import Client
 
         where = options.endpoint_of(self.key, self.secret, self._options)
         return Client(where, deadline=self._seconds, notice=_log.warning)

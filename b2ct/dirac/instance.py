@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 
 from b2ct.core.errors import B2ctError
 from b2ct.dirac import userdata
-from b2ct.opennebula import labels
-from b2ct.opennebula.objects.network import VirtualNetwork
-from b2ct.opennebula.objects.storage import Image
-from b2ct.opennebula.objects.vm import Template
-from b2ct.opennebula.text import Attributes, Item, Vector
+from b2ct.one import labels
+from b2ct.one.objects.network import VirtualNetwork
+from b2ct.one.objects.storage import Image
+from b2ct.one.objects.vm import Template
+from b2ct.one.text import Attributes, Item, Vector
 
 MADE_FOR = "B2CT_DIRAC"
 """Attribute of a VM that the driver made: DIRAC's name for the CE."""

@@ -6,8 +6,8 @@ counts everything else as running.
 
 from __future__ import annotations
 
-from b2ct.opennebula.objects.vm import Vm
-from b2ct.opennebula.states import VmState, lcm_name
+from b2ct.one.objects.vm import Vm
+from b2ct.one.states import VmState, lcm_name
 
 _STATES = {
     VmState.INIT: "PENDING",

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from b2ct.core.errors import B2ctError
-from b2ct.opennebula import endpoint
-from b2ct.opennebula.endpoint import Endpoint
+from b2ct.one import endpoint
+from b2ct.one.endpoint import Endpoint
 
 KNOWN = ("host", "port", "secure", "path", "ca_file", "timeout", "gateway")
 TIMEOUT = 30.0

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from b2ct.core.errors import B2ctError
 from b2ct.dirac.capacity import Capacity
 from b2ct.dirac.cfg import Section
-from b2ct.opennebula.endpoint import PORT
+from b2ct.one.endpoint import PORT
 from b2ct.site.model import Site
 from b2ct.site.workers import MIB, Worker
 

@@ -10,18 +10,18 @@ from b2ct.core.errors import B2ctError
 from b2ct.dirac import capacity
 from b2ct.dirac.capacity import Capacity
 from b2ct.dirac.resources import Queue
-from b2ct.opennebula.faults import OneError
-from b2ct.opennebula.kind import ALL
-from b2ct.opennebula.objects.account import User
-from b2ct.opennebula.objects.host import Host
-from b2ct.opennebula.objects.network import VirtualNetwork
-from b2ct.opennebula.objects.vm import Template
-from b2ct.opennebula.ownership import Owners
+from b2ct.one.faults import OneError
+from b2ct.one.kind import ALL
+from b2ct.one.objects.account import User
+from b2ct.one.objects.host import Host
+from b2ct.one.objects.network import VirtualNetwork
+from b2ct.one.objects.vm import Template
+from b2ct.one.ownership import Owners
 from b2ct.site.model import Site
 from b2ct.site.workers import Worker
 
 if TYPE_CHECKING:
-    from b2ct.opennebula.client import Client
+    from b2ct.one.client import Client
 
 
 @dataclass(frozen=True)

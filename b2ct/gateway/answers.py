@@ -22,7 +22,7 @@ from functools import cached_property
 from xml.parsers import expat
 
 from b2ct.gateway.message import Document
-from b2ct.opennebula.states import VmState, lcm_name
+from b2ct.one.states import VmState, lcm_name
 
 _FAILED = str(int(VmState.FAILED))
 """A state that oned itself no longer uses (include/VirtualMachine.h), and drivers know."""

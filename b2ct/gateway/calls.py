@@ -15,9 +15,9 @@ from b2ct.gateway.errors import AUTHENTICATION, INTERNAL, XML_RPC_API, Malformed
 from b2ct.gateway.message import Answer, Failure, Fault, Success
 from b2ct.gateway.policy import Call
 from b2ct.gateway.upstream import AwayError, Oned
-from b2ct.opennebula import text, xml
-from b2ct.opennebula.faults import BrokenError
-from b2ct.opennebula.objects.vm import Template
+from b2ct.one import text, xml
+from b2ct.one.faults import BrokenError
+from b2ct.one.objects.vm import Template
 
 CE = "gateway"
 """What VMs that came this way are marked with."""

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, replace
 from b2ct.core.errors import B2ctError
 from b2ct.gateway.errors import AUTHENTICATION, AUTHORIZATION, XML_RPC_API, Refusal
 from b2ct.gateway.message import Request, Value
-from b2ct.opennebula import text
-from b2ct.opennebula.text import Attributes
+from b2ct.one import text
+from b2ct.one.text import Attributes
 
 INSTANTIATE = "one.template.instantiate"
 LONGEST_SESSION = 512

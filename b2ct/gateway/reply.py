@@ -11,7 +11,7 @@ from typing import NoReturn
 from xml.parsers import expat
 
 from b2ct.gateway.message import Answer, Failure, Fault, Success, Value
-from b2ct.opennebula.faults import BrokenError
+from b2ct.one.faults import BrokenError
 
 BUFFER = 16384
 """Characters that are passed on at once."""

@@ -16,7 +16,7 @@ from b2ct.document.finding import Finding
 from b2ct.document.kind import Kind
 from b2ct.document.model import Model
 from b2ct.document.types import AbsolutePath, Line
-from b2ct.opennebula import endpoint, text
+from b2ct.one import endpoint, text
 from b2ct.site.gateway import PORT
 
 ADMINISTRATORS = ("oneadmin", "serveradmin")

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from b2ct.gateway import message, reply
 from b2ct.gateway.message import Answer, Success, Value
-from b2ct.opennebula.faults import BrokenError
+from b2ct.one.faults import BrokenError
 
 HEAD = 16384
 PIECE = 8192

@@ -18,10 +18,10 @@ from b2ct.core.run import need_tool
 from b2ct.image import build as own
 from b2ct.image import publish, scratch
 from b2ct.image.definitions import Loaded
-from b2ct.image.disk.info import virtual_size
 from b2ct.image.inside import Outcome
 from b2ct.image.publish import Published
 from b2ct.image.rootfs.workspace import Stopwatch
+from b2ct.papers.info import virtual_size
 
 
 @dataclass(frozen=True)

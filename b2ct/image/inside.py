@@ -17,7 +17,7 @@ from b2ct.core import console, files
 from b2ct.core.errors import B2ctError
 from b2ct.core.run import run
 from b2ct.image.disk.make import make, place
-from b2ct.image.disk.plan import plan
+from b2ct.image.disk.partitions import plan
 from b2ct.image.disk.qcow2 import to_qcow2
 from b2ct.image.model import Definition
 from b2ct.image.rootfs import configure, keys, selinux

@@ -23,13 +23,13 @@ from b2ct.core.sshkey import OneTimeKey
 from b2ct.firmware.accel import kvm_works
 from b2ct.firmware.qemu import find_qemu
 from b2ct.image import provision
-from b2ct.image.disk.header import need_plain
 from b2ct.image.disk.qcow2 import to_qcow2
 from b2ct.image.model import MIB, Definition
 from b2ct.image.provision import Configuration
 from b2ct.image.repositories import Keys
 from b2ct.image.rootfs import configure
 from b2ct.image.rootfs.bootstrap import InstalledPackage, bootstrap_of
+from b2ct.papers.header import need_plain
 
 PLUGINS_SINCE = (1, 7)
 """Packer from here on knows the block `required_plugins`, and from 1.10 on needs it."""

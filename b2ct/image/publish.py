@@ -16,10 +16,11 @@ from typing import Any
 
 from b2ct.core import files
 from b2ct.core.errors import B2ctError
-from b2ct.image import manifest, scratch, show, signature
+from b2ct.image import scratch, show
 from b2ct.image.definitions import Loaded
 from b2ct.image.inside import Outcome
-from b2ct.image.manifest import About, Beside
+from b2ct.papers import manifest, signature
+from b2ct.papers.manifest import About, Beside
 
 _PREFIX = ".b2ct-image-"
 

@@ -28,7 +28,7 @@ def lacking(installer: Installer, names: Sequence[str]) -> tuple[str, ...]:
     """
     if set(installer.repositories) >= _WHOLE:
         return ()
-    from b2ct.kickstart import packages
+    from b2ct.supply import packages
 
     with tempfile.TemporaryDirectory(prefix="b2ct-repodata-") as name:
         folders = []

@@ -16,7 +16,7 @@ from b2ct.supply.program import Program
 
 if TYPE_CHECKING:
     from b2ct.site.model import Node, Site
-    from b2ct.validate.ssh.node import SshNode
+    from b2ct.ssh.node import SshNode
 
 _DEADLINE = 1800.0
 """Seconds: a Python from a slow mirror may be in it."""

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from b2ct.core.console import note
 from b2ct.core.errors import B2ctError
-from b2ct.validate.answer import Asked
+from b2ct.ssh.answer import Asked
 from b2ct.validate.remedy import reached
 
 if TYPE_CHECKING:
     from b2ct.site.model import Node, Site
-    from b2ct.validate.ssh.target import Target
+    from b2ct.ssh.target import Target
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ def opener(site: Site, access: Access) -> Iterator[Callable[[Node], Asked]]:
 
         yield lambda node: LocalNode(node.name, access.command_seconds)
         return
-    from b2ct.validate.ssh.door import Door, Times
-    from b2ct.validate.ssh.hostkeys import HostKeys
-    from b2ct.validate.ssh.node import SshNode
+    from b2ct.ssh.door import Door, Times
+    from b2ct.ssh.hostkeys import HostKeys
+    from b2ct.ssh.node import SshNode
 
     if access.known_hosts is not None and not access.accept_new:
         _need_file(access.known_hosts)
@@ -70,7 +70,7 @@ class Ways:
 
     def __init__(self, site: Site, access: Access) -> None:
         """Raises B2ctError for an ssh_config that cannot be read, and for a wrong --jump."""
-        from b2ct.validate.ssh.config import SshConfig
+        from b2ct.ssh.config import SshConfig
 
         self._site = site
         self._access = access
@@ -82,7 +82,7 @@ class Ways:
 
     def to(self, node: Node) -> Target:
         """The way to a node. Raises UnreachableError for a ProxyJump that is none."""
-        from b2ct.validate.ssh.target import Target
+        from b2ct.ssh.target import Target
 
         address, access = reached(node, self._site), self._access
         said = self._config.of(address, node.name)
@@ -99,7 +99,7 @@ class Ways:
 
     def _chain(self, text: str) -> tuple[Target, ...]:
         """Jump hosts; one that is a node of the site must show that node's key."""
-        from b2ct.validate.ssh.target import Jump, Target, jump_chain
+        from b2ct.ssh.target import Jump, Target, jump_chain
 
         def made(jump: Jump) -> Target:
             said = self._config.of(jump.host)

@@ -8,7 +8,7 @@ from typing import Any
 from testinfra.backend.base import BaseBackend, CommandResult
 from testinfra.host import Host
 
-from b2ct.validate.answer import Answer, Asked, CommandTimeoutError
+from b2ct.ssh.answer import Answer, Asked, CommandTimeoutError
 
 
 class RememberingBackend(BaseBackend):  # type: ignore[misc]  # testinfra has no types

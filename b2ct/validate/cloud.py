@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from b2ct.core.errors import B2ctError
-from b2ct.opennebula.endpoint import DEFAULT_URL, SYSTEM, Endpoint, checked_url
-from b2ct.validate.answer import Asked
-from b2ct.validate.ssh.tunnel import Opener, forwarded
+from b2ct.one.endpoint import DEFAULT_URL, SYSTEM, Endpoint, checked_url
+from b2ct.ssh.answer import Asked
+from b2ct.ssh.tunnel import Opener, forwarded
 
 if TYPE_CHECKING:
-    from b2ct.opennebula.client import Client
+    from b2ct.one.client import Client
 
 
 class Cloud:
@@ -46,7 +46,7 @@ class Cloud:
         self._stack.close()
 
     def _made(self) -> Client:
-        from b2ct.opennebula.client import Client
+        from b2ct.one.client import Client
 
         auth = self._read("one_auth")
         if not auth:

@@ -11,7 +11,7 @@ from b2ct.validate.check import not_applicable
 from b2ct.validate.facts import frontend, paths
 
 if TYPE_CHECKING:
-    from b2ct.opennebula.client import Client
+    from b2ct.one.client import Client
     from b2ct.site.model import Site
     from b2ct.validate.given import Hosts
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from testinfra.backend.base import CommandResult
     from testinfra.host import Host
 
-    from b2ct.opennebula.client import Client
+    from b2ct.one.client import Client
     from b2ct.site.model import Node, Site
 
 TO_NODES = frozenset({"host", "node", "site", "options"})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from b2ct.core import run
 from b2ct.core.errors import B2ctError
-from b2ct.validate.answer import LARGEST, Answer, CommandTimeoutError, UnreachableError
+from b2ct.ssh.answer import LARGEST, Answer, CommandTimeoutError, UnreachableError
 
 if TYPE_CHECKING:
     from b2ct.site.model import Node

@@ -20,9 +20,9 @@ from b2ct import __version__
 from b2ct.core.console import note
 from b2ct.core.errors import B2ctError
 from b2ct.site.catalogue import Role
+from b2ct.ssh.answer import Asked
 from b2ct.validate import collect, given, remedy
 from b2ct.validate.advice import by_hand
-from b2ct.validate.answer import Asked
 from b2ct.validate.check import EVERY, Check, NotApplicableError, Severity, Subject
 from b2ct.validate.cloud import Cloud
 from b2ct.validate.expect import runs_squid
@@ -34,7 +34,7 @@ from b2ct.validate.verdict import Around, Evidence, carry_out
 if TYPE_CHECKING:
     from testinfra.host import Host
 
-    from b2ct.opennebula.client import Client
+    from b2ct.one.client import Client
     from b2ct.site.model import Node, Site
 
 JOBS = 48

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from b2ct.core.errors import B2ctError
+from b2ct.ssh.answer import Answer, CommandTimeoutError
 from b2ct.validate import remedy
 from b2ct.validate.advice import by_hand
-from b2ct.validate.answer import Answer, CommandTimeoutError
 from b2ct.validate.check import Check, CheckFailedError, NotApplicableError
 from b2ct.validate.results import Outcome, Result
 from b2ct.validate.scrub import Scrubber

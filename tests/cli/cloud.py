@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.oned import OnedDouble
-from tests.opennebula.shop import a_qcow2
+from b2ct.rehearsal.oned import OnedDouble
+from tests.cloud.shop import a_qcow2
 
 SITE = """\
 site: {name: desy}

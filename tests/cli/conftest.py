@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.oned import OnedDouble
+from b2ct.rehearsal.oned import OnedDouble
 
 
 @pytest.fixture

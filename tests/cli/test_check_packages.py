@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from b2ct.cli.site import check
 from b2ct.core.errors import VerdictError
-from tests.kickstart.test_packages import repository
+from tests.supply.test_packages import repository
 
 SITE = """\
 release: {{version: el9, mirror: '{url}', repositories: {{epel: '{url}'}}}}

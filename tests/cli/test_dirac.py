@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from b2ct.rehearsal.oned import OnedDouble
 from tests.cli.program import assert_refused, b2ct, left_over
 from tests.dirac import ground, read
-from tests.oned import OnedDouble
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 import yaml
 
+from b2ct.rehearsal.oned import OnedDouble
 from tests.cli.program import assert_refused, b2ct, left_over
 from tests.gateway.authority import Authority, Pair
 from tests.gateway.process import SESSION, running
-from tests.oned import OnedDouble
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from b2ct.image import manifest
+from b2ct.papers import manifest
 from tests.cli.cloud import SITE
 from tests.cli.program import assert_refused, b2ct
 from tests.image.images import a_key, about, allow, an_image

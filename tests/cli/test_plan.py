@@ -9,9 +9,9 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from b2ct.rehearsal.oned import OnedDouble
 from tests.cli.program import assert_refused, b2ct
-from tests.oned import OnedDouble
-from tests.opennebula.clouds import PASSWORD, Cloud
+from tests.cloud.clouds import PASSWORD, Cloud
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from b2ct.opennebula.reaper.journal import read
+from b2ct.cloud.reaper.journal import read
+from b2ct.rehearsal.oned import Clock, OnedDouble
+from b2ct.rehearsal.oned.states import Lcm, VmState
 from tests.cli.cloud import Cloud
 from tests.cli.program import assert_refused
-from tests.oned import Clock, OnedDouble
-from tests.oned.states import Lcm, VmState
-from tests.opennebula.reaper.field import HOUR, PREFIX, Field
+from tests.cloud.reaper.field import HOUR, PREFIX, Field
 
 SITE = "reaper: {user: dirac}\n"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from b2ct.image import signature
+from b2ct.papers import signature
 from tests.cli.cloud import (
     SITE,
     Cloud,
@@ -19,9 +19,9 @@ from tests.cli.cloud import (
     good,
     wait_until,
 )
+from tests.cloud.shop import a_qcow2
 from tests.image.images import a_key, allow
-from tests.opennebula.shop import a_qcow2
-from tests.opennebula.sshd import breaking_line, front_end, needs_sshd
+from tests.ssh.sshd import breaking_line, front_end, needs_sshd
 
 __all__ = ["cloud"]
 WAY = ("--path", "/var/tmp/worker.qcow2")

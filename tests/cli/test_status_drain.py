@@ -12,8 +12,8 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from b2ct.rehearsal.oned import OnedDouble
 from tests.cli.program import assert_refused, b2ct
-from tests.oned import OnedDouble
 
 VM = 'NAME="w" CPU="1" MEMORY="1024"'
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from b2ct.opennebula import text
+from b2ct.one import text
 from tests.cli.cloud import SITE
 from tests.cli.program import assert_refused, b2ct, left_over
-from tests.opennebula.shop import a_qcow2
+from tests.cloud.shop import a_qcow2
 
 
 def a_site(folder: Path, more: str = "") -> Path:

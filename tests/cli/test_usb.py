@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 from b2ct.cli import usb_confirm
 from b2ct.cli.usb import usb
 from b2ct.core.errors import B2ctError
-from tests.media.stick import safety
+from tests.stick import safety
 
 ROOT = Path(__file__).resolve().parents[2]
 MIB = 1 << 20
@@ -183,7 +183,7 @@ def test_list_as_json() -> None:
 
 def process(*words: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "tests.media.stick.guarded", "usb", *map(str, words)],
+        [sys.executable, "-m", "tests.stick.guarded", "usb", *map(str, words)],
         cwd=ROOT,
         env={**os.environ, **env},
         stdin=subprocess.DEVNULL,
@@ -214,7 +214,7 @@ def test_interrupted_while_verifying(key: Path, stick: Path) -> None:
 
 
 def ask(key: Path, stick: Path) -> pexpect.spawn:
-    argv = ["-m", "tests.media.stick.guarded", "usb", "write", str(key), str(stick)]
+    argv = ["-m", "tests.stick.guarded", "usb", "write", str(key), str(stick)]
     child = pexpect.spawn(
         sys.executable, [*argv, "--practice-file"], cwd=str(ROOT), encoding="utf-8", timeout=60
     )

@@ -15,7 +15,7 @@ from xml.etree import ElementTree as Xml
 import pytest
 
 from tests.cli.program import assert_refused, b2ct
-from tests.validate.sshds import Ground, ground, needs_sshd
+from tests.ssh.sshds import Ground, ground, needs_sshd
 
 pytestmark = [
     needs_sshd,

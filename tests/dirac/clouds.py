@@ -13,11 +13,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from b2ct.opennebula.client import Client
-from b2ct.opennebula.faults import OneError
+from b2ct.one.client import Client
+from b2ct.one.faults import OneError
+from b2ct.rehearsal.oned import OnedDouble
+from tests.cloud.conftest import LIVE, Ground
 from tests.dirac import ground
-from tests.oned import OnedDouble
-from tests.opennebula.conftest import LIVE, Ground
 
 KINDS = ("double", "live") if LIVE else ("double",)
 PATIENCE = 180.0
@@ -106,7 +106,7 @@ def cloud(kind: str) -> Iterator[Cloud]:
         with on_double() as made:
             yield made
         return
-    from b2ct.opennebula import endpoint
+    from b2ct.one import endpoint
 
     where = endpoint.find(url=LIVE)
     admin = Client(where, deadline=30, notice=lambda _text: None)

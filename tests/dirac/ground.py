@@ -7,16 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from b2ct.cloud.vmtemplates import WorkerAbout, vm_attributes
 from b2ct.context.worker import for_worker
-from b2ct.opennebula.acl import AclRule
-from b2ct.opennebula.client import Client
-from b2ct.opennebula.endpoint import Endpoint
-from b2ct.opennebula.states import NetState
-from b2ct.opennebula.text import Attributes
-from b2ct.opennebula.vmtemplates import WorkerAbout, vm_attributes
+from b2ct.one.acl import AclRule
+from b2ct.one.client import Client
+from b2ct.one.endpoint import Endpoint
+from b2ct.one.states import NetState
+from b2ct.one.text import Attributes
+from b2ct.rehearsal.oned import Clock, OnedDouble
 from b2ct.site.load import load
 from b2ct.site.model import Site
-from tests.oned import Clock, OnedDouble
 
 SITE = """\
 site: {name: Torino, domain: b2ct.example.it}

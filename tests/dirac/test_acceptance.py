@@ -18,11 +18,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from b2ct.opennebula.client import Client
-from b2ct.opennebula.endpoint import Endpoint
-from b2ct.opennebula.objects.vm import Vm
-from b2ct.opennebula.states import VmState
-from b2ct.opennebula.text import Attributes
+from b2ct.one.client import Client
+from b2ct.one.endpoint import Endpoint
+from b2ct.one.objects.vm import Vm
+from b2ct.one.states import VmState
+from b2ct.one.text import Attributes
+from b2ct.rehearsal.oned import OnedDouble
 from b2ct.site.model import Site
 from tests.cli.program import b2ct
 from tests.dirac import clouds, ground
@@ -30,7 +31,6 @@ from tests.dirac.clouds import Cloud, DoubleCloud
 from tests.dirac.server import DiracServer
 from tests.gateway.authority import Authority
 from tests.gateway.process import running
-from tests.oned import OnedDouble
 
 pytestmark = pytest.mark.dirac
 PILOT = "#!/bin/bash\necho the pilot\n"

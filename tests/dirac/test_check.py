@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from b2ct.dirac import check
-from b2ct.opennebula.client import Client
-from b2ct.opennebula.endpoint import Endpoint
-from b2ct.opennebula.text import Attributes
+from b2ct.one.client import Client
+from b2ct.one.endpoint import Endpoint
+from b2ct.one.text import Attributes
+from b2ct.rehearsal.oned import OnedDouble
 from tests.dirac import ground
-from tests.oned import OnedDouble
 
 
 @dataclass

@@ -15,13 +15,13 @@ from requests.exceptions import ConnectTimeout
 
 from b2ct.core.errors import B2ctError
 from b2ct.dirac.driver import CloudError, OpenNebulaNodeDriver
-from b2ct.opennebula.faults import UncertainError, WrongStateError
-from b2ct.opennebula.objects.vm import Vm
-from b2ct.opennebula.text import Attributes
+from b2ct.one.faults import UncertainError, WrongStateError
+from b2ct.one.objects.vm import Vm
+from b2ct.one.text import Attributes
+from b2ct.rehearsal.oned import OnedDouble
+from b2ct.rehearsal.oned.states import Lcm
 from tests.dirac import ground
 from tests.dirac.test_userdata import pilots
-from tests.oned import OnedDouble
-from tests.oned.states import Lcm
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f me"
 

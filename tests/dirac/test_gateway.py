@@ -10,13 +10,13 @@ import pytest
 from b2ct.core.errors import B2ctError
 from b2ct.dirac import check
 from b2ct.dirac.driver import CloudError, OpenNebulaNodeDriver
-from b2ct.opennebula.client import Client
-from b2ct.opennebula.endpoint import Endpoint
+from b2ct.one.client import Client
+from b2ct.one.endpoint import Endpoint
+from b2ct.rehearsal.oned import OnedDouble
 from tests.dirac import ground
 from tests.dirac.test_userdata import pilots
 from tests.gateway.authority import Authority
 from tests.gateway.process import Running, running
-from tests.oned import OnedDouble
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,10 @@ from b2ct.dirac import cfg, nodestates, options, resources
 from b2ct.dirac.capacity import Capacity
 from b2ct.dirac.resources import Place, Queue
 from b2ct.dirac.survey import queues
-from b2ct.opennebula import states
-from b2ct.opennebula.objects.vm import Vm
-from b2ct.opennebula.states import VmState
-from b2ct.opennebula.text import Attributes
+from b2ct.one import states
+from b2ct.one.objects.vm import Vm
+from b2ct.one.states import VmState
+from b2ct.one.text import Attributes
 from b2ct.site.workers import Worker
 from tests.dirac import ground, read
 

@@ -20,15 +20,15 @@ from b2ct.document import tree
 from b2ct.gateway import answers, http, message, reply
 from b2ct.gateway.errors import Malformed
 from b2ct.gateway.message import Success
-from b2ct.image.disk import header
 from b2ct.image.rootfs import rpmstate
-from b2ct.kickstart import packages
-from b2ct.media import bootcfg, checksums, installer
-from b2ct.media.stick import sources
-from b2ct.opennebula import text, xml
-from b2ct.opennebula.objects.vm import Template, Vm
+from b2ct.media import bootcfg, installer
+from b2ct.one import text, xml
+from b2ct.one.objects.vm import Template, Vm
+from b2ct.papers import header
 from b2ct.site.load import load_text as load_site
 from b2ct.squid import manifest
+from b2ct.stick import sources
+from b2ct.supply import checksums, packages
 from b2ct.validate.facts import walls
 
 Seeds = Callable[[], tuple[bytes, ...]]

@@ -6,8 +6,8 @@ import base64
 from dataclasses import dataclass
 from typing import Any
 
+from b2ct.rehearsal.oned import OnedDouble
 from tests.gateway.process import PASSWORD, SESSION, USER
-from tests.oned import OnedDouble
 
 SITE_DATA = """\
 #cloud-config

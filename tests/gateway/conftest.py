@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from b2ct.rehearsal.oned import Clock, OnedDouble
 from tests.gateway.authority import Authority
 from tests.gateway.cloud import Cloud, cloud
 from tests.gateway.process import Running, running
-from tests.oned import Clock, OnedDouble
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from b2ct.gateway import answers, message, reply
 from b2ct.gateway.message import Document, Success
-from b2ct.opennebula.faults import BrokenError
+from b2ct.one.faults import BrokenError
 from tests.gateway.cloud import Cloud
 from tests.gateway.process import Running, running
 

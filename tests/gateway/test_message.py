@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from b2ct.gateway import message, reply
 from b2ct.gateway.errors import Malformed
 from b2ct.gateway.message import Answer, Failure, Fault, Request, Success
-from b2ct.opennebula.faults import BrokenError
+from b2ct.one.faults import BrokenError
 
 TEXT = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"], max_codepoint=0xFFFD)

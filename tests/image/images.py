@@ -7,9 +7,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from b2ct.image import manifest
-from b2ct.image.manifest import About, Beside, Package
-from tests.oned.files import qcow2_header
+from b2ct.papers import manifest
+from b2ct.papers.manifest import About, Beside, Package
+from b2ct.rehearsal.oned.files import qcow2_header
 
 EPOCH = 1_700_000_000
 PACKAGES = (

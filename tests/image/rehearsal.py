@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from b2ct.image.practice import Practice, build, key, rpms
-from b2ct.image.practice.key import Signer
-from b2ct.image.practice.names import packages_of
-from b2ct.image.practice.package import PracticePackage
+from b2ct.rehearsal.packages import Practice, build, key, rpms
+from b2ct.rehearsal.packages.key import Signer
+from b2ct.rehearsal.packages.names import packages_of
+from b2ct.rehearsal.packages.package import PracticePackage
 from tests.sharing import once
 
 EPOCH = 1735689600

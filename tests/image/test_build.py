@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from b2ct.image.practice import Practice
 from b2ct.image.rootfs import userns
+from b2ct.rehearsal.packages import Practice
 from tests.image import rehearsal
 from tests.image.rootfs.others import another
 

@@ -15,11 +15,11 @@ import pytest
 
 from b2ct.core.run import Completed, run
 from b2ct.image.model import Definition
-from b2ct.image.practice import cvmfs, deb, key
-from b2ct.image.practice.package import PracticePackage, placeholder
 from b2ct.image.rootfs import apt, aptsaid
 from b2ct.image.rootfs.userns import Namespace
 from b2ct.image.rootfs.workspace import Workspace
+from b2ct.rehearsal.packages import cvmfs, deb, key
+from b2ct.rehearsal.packages.package import PracticePackage, placeholder
 from tests.image import rehearsal
 from tests.web import serve
 

@@ -11,7 +11,7 @@ import pytest
 from b2ct.core import files
 from b2ct.core.run import run
 from b2ct.image import definitions
-from b2ct.image.practice import Practice
+from b2ct.rehearsal.packages import Practice
 from tests.image import rehearsal
 from tests.sharing import once
 

@@ -20,7 +20,7 @@ from b2ct.image import provision
 from b2ct.image import tree as door
 from b2ct.image.disk.kernels import newest
 from b2ct.image.disk.make import place
-from b2ct.image.disk.plan import plan
+from b2ct.image.disk.partitions import plan
 from b2ct.image.rootfs import apt, archive, configure, rpm, rpmrows, selinux
 from b2ct.image.rootfs.userns import Namespace
 from b2ct.image.rootfs.workspace import Workspace

@@ -18,9 +18,9 @@ from b2ct.core.errors import B2ctError
 from b2ct.core.run import run, stream
 from b2ct.firmware.accel import kvm_works
 from b2ct.firmware.qemu import find_qemu
-from b2ct.media.practice import kernel
-from b2ct.media.practice.initrd import DIRECTORY, Entry, cpio
-from b2ct.media.practice.modules import in_load_order, index
+from b2ct.rehearsal.installer import kernel
+from b2ct.rehearsal.installer.initrd import DIRECTORY, Entry, cpio
+from b2ct.rehearsal.installer.modules import in_load_order, index
 
 DRIVERS = tuple((name, "") for name in ("virtio_pci", "virtio_blk", "raid1", "dm_mod", "ext4"))
 PACKAGES = (

@@ -13,8 +13,8 @@ from b2ct.media.installer import Installer, inspect
 from b2ct.media.medium import _packages, fit, install_source, prepare
 from b2ct.site.catalogue import Distribution, Role
 from b2ct.site.model import Site
-from tests.kickstart.test_packages import repository
 from tests.media import isos
+from tests.supply.test_packages import repository
 
 NETINSTALL = Installer(
     path=Path("boot.iso"),

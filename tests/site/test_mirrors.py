@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from b2ct.kickstart.packages import repositories
 from b2ct.kickstart.render import network_source
 from b2ct.site import advice, mirrors
+from b2ct.supply.packages import repositories
 from tests.kickstart.concerns.machine import site
 
 BASE = "https://mirror.example.org/9/BaseOS/x86_64/os/"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from b2ct.site.load import load_text
 from b2ct.site.model import Site
-from b2ct.validate.answer import Answer, LostError, UnreachableError
+from b2ct.ssh.answer import Answer, LostError, UnreachableError
 from b2ct.validate.check import Check, check, of_function, site_check
 
 SITE = """

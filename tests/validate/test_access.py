@@ -7,9 +7,9 @@ import pytest
 from b2ct.core.errors import B2ctError
 from b2ct.site.load import load_text
 from b2ct.site.model import Node, Site
+from b2ct.ssh.answer import UnreachableError
+from b2ct.ssh.target import Target
 from b2ct.validate.access import Access, Ways
-from b2ct.validate.answer import UnreachableError
-from b2ct.validate.ssh.target import Target
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGZ0J0mVXPzGhyBP4hhoMNyTQFHOkAWqAGhjX/W9aXdF"
 SITE = f"""

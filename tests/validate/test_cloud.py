@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from b2ct.rehearsal.oned import OnedDouble
 from b2ct.site.model import Node
+from b2ct.ssh.answer import Answer, Asked
 from b2ct.validate.access import Access, opener
-from b2ct.validate.answer import Answer, Asked
 from b2ct.validate.results import Outcome, Result
 from b2ct.validate.runner import Plan, run
-from tests.oned import OnedDouble
+from tests.ssh.sshds import Ground, ground, needs_sshd
 from tests.validate.made_up import whole_check
-from tests.validate.sshds import Ground, ground, needs_sshd
 
 if TYPE_CHECKING:
-    from b2ct.validate.ssh.node import SshNode
+    from b2ct.ssh.node import SshNode
 
 pytestmark = [
     needs_sshd,

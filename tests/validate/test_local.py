@@ -9,7 +9,7 @@ import pytest
 
 from b2ct.core.errors import B2ctError
 from b2ct.core.run import DeadlineError, bounded
-from b2ct.validate.answer import LARGEST, Answer, CommandTimeoutError
+from b2ct.ssh.answer import LARGEST, Answer, CommandTimeoutError
 from b2ct.validate.local import LocalNode, this_node
 from tests.validate.made_up import site
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.validate.sshds import Ground, ground, needs_sshd, site_address
+from tests.ssh.sshds import Ground, ground, needs_sshd, site_address
 
 pytestmark = [
     needs_sshd,

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from b2ct.site.model import Node
+from b2ct.ssh.answer import Asked
 from b2ct.validate import given
-from b2ct.validate.answer import Asked
 from b2ct.validate.check import CONTROL, HYPERVISOR, Check, not_applicable
 from b2ct.validate.results import NOT_LOOKED_AT, Outcome, Report, Result
 from b2ct.validate.runner import ANSWERS, Plan, Silent, run

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from b2ct.core.errors import B2ctError
+from b2ct.ssh.answer import Answer, CommandTimeoutError
 from b2ct.validate import remedy
-from b2ct.validate.answer import Answer, CommandTimeoutError
 from b2ct.validate.check import Check, check, fail, not_applicable, of_function
 from b2ct.validate.results import Outcome, Result
 from b2ct.validate.scrub import Scrubber

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from b2ct.core.files import explain
 from b2ct.core.run import run
-from b2ct.image.disk.plan import DiskPlan
+from b2ct.image.disk.partitions import DiskPlan
 
 LABEL = "ESP"
 LOADER = "EFI/BOOT/BOOTX64.EFI"

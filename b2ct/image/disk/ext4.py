@@ -14,7 +14,7 @@ from pathlib import Path
 from b2ct.core.errors import B2ctError
 from b2ct.core.run import CommandError, Completed, run
 from b2ct.image.disk import times
-from b2ct.image.disk.plan import BLOCK, DiskPlan
+from b2ct.image.disk.partitions import BLOCK, DiskPlan
 from b2ct.image.model import MIB, System
 
 Inside = Callable[[Sequence[str | Path]], list[str]]

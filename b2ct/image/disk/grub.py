@@ -12,7 +12,7 @@ from pathlib import Path
 from b2ct.core.errors import B2ctError
 from b2ct.core.files import explain
 from b2ct.firmware import grub
-from b2ct.image.disk.plan import DiskPlan
+from b2ct.image.disk.partitions import DiskPlan
 
 _BOTH = (
     *("part_gpt", "part_msdos", "ext2", "fat", "normal", "configfile", "search", "search_fs_uuid"),

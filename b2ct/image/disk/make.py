@@ -12,7 +12,7 @@ from b2ct.core.files import explain
 from b2ct.core.run import run
 from b2ct.image.disk import esp, ext4, grub, menu
 from b2ct.image.disk.kernels import Kernel, newest
-from b2ct.image.disk.plan import DiskPlan, plan
+from b2ct.image.disk.partitions import DiskPlan, plan
 from b2ct.image.model import Boot, Layout, System
 from b2ct.image.tree import Tree
 

@@ -7,7 +7,7 @@ from importlib.resources import files
 
 from b2ct.core.errors import B2ctError
 from b2ct.image.disk import kernels
-from b2ct.image.disk.plan import DiskPlan
+from b2ct.image.disk.partitions import DiskPlan
 from b2ct.image.model import Boot
 
 GRUB_CFG = "boot/grub/grub.cfg"

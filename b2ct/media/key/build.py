@@ -15,10 +15,10 @@ from b2ct.core.errors import B2ctError
 from b2ct.core.program import as_root
 from b2ct.firmware.grub import Grub
 from b2ct.media.installer import Installer, inspect
+from b2ct.media.key import design as plans
 from b2ct.media.key import image, loaders
-from b2ct.media.key import plan as plans
+from b2ct.media.key.design import KeyPlan
 from b2ct.media.key.kickstarts import Prepared, prepare
-from b2ct.media.key.plan import KeyPlan
 from b2ct.media.key.request import KeyRequest
 from b2ct.media.layout import read_layout
 from b2ct.media.make import UNKNOWN

@@ -10,9 +10,9 @@ from b2ct.validate.check import Severity, fail, not_applicable, site_check
 from b2ct.validate.clouds import ToCloud
 
 if TYPE_CHECKING:
-    from b2ct.opennebula.client import Client
-    from b2ct.opennebula.status import Problem
-    from b2ct.opennebula.steps import Step
+    from b2ct.cloud.care.status import Problem
+    from b2ct.cloud.steps import Step
+    from b2ct.one.client import Client
     from b2ct.site.model import Site
     from b2ct.validate.given import Hosts, Options
 
@@ -26,7 +26,7 @@ _APPLY = "b2ct apply --site site.yaml"
     "/var/lib/one/.one/one_auth of {control}",
 )
 def test_opennebula_lets_us_in(to_cloud: ToCloud, hosts: Hosts, site: Site) -> None:
-    from b2ct.opennebula.faults import AuthenticationError
+    from b2ct.one.faults import AuthenticationError
 
     one = clouds.reached(to_cloud, hosts, site)
     try:
@@ -47,7 +47,7 @@ def test_opennebula_version_is_as_asked(to_cloud: ToCloud, hosts: Hosts, site: S
 
 
 def _status(one: Client, kind: str) -> list[Problem]:
-    from b2ct.opennebula import status
+    from b2ct.cloud.care import status
 
     return [problem for problem in status.read(one).problems if problem.kind == kind]
 
@@ -147,7 +147,7 @@ def test_datastores_have_their_drivers(to_cloud: ToCloud, hosts: Hosts, site: Si
     "/var/lib/one/datastores mounted, and oneadmin's?",
 )
 def test_datastores_are_measured(to_cloud: ToCloud, hosts: Hosts, site: Site) -> None:
-    from b2ct.opennebula.states import DatastoreType
+    from b2ct.one.states import DatastoreType
 
     stores = clouds.opened(to_cloud, hosts, site).datastores.all()
     # Of a system datastore on each hypervisor's own disk, the hypervisors tell the size.
@@ -188,7 +188,8 @@ def test_networks_have_addresses_left(to_cloud: ToCloud, hosts: Hosts, site: Sit
 
 def _steps(one: Client, site: Site, options: Options, *kinds: str) -> list[Step]:
     """What `b2ct plan` would do about objects of these kinds."""
-    from b2ct.opennebula import desired, live, plan, workers
+    from b2ct.cloud import compare as plan
+    from b2ct.cloud import desired, live, workers
 
     wanted = desired.desired(site, one.dialect, workers.contexts(site, options.folder))
     steps = plan.plan(wanted, live.read(one), plan.Options()).steps
@@ -199,7 +200,7 @@ def _steps(one: Client, site: Site, options: Options, *kinds: str) -> list[Step]
 
 
 def _as_described(steps: list[Step]) -> None:
-    from b2ct.opennebula.steps import Action
+    from b2ct.cloud.steps import Action
 
     # What somebody made or changed by hand is left alone, and is no fault.
     made_by_hand = "left alone"
@@ -259,7 +260,7 @@ def test_images_are_registered(
 def test_templates_are_registered(
     to_cloud: ToCloud, hosts: Hosts, site: Site, options: Options
 ) -> None:
-    from b2ct.opennebula.steps import Action
+    from b2ct.cloud.steps import Action
 
     one = clouds.opened(to_cloud, hosts, site)
     steps = _steps(one, site, options, "template")
@@ -298,7 +299,7 @@ def test_clusters_are_as_described(
     one = clouds.opened(to_cloud, hosts, site)
     steps = _steps(one, site, options, "cluster", "datastore", "host")
     # Hosts that are missing altogether are found by hosts-are-registered.
-    from b2ct.opennebula.steps import Action
+    from b2ct.cloud.steps import Action
 
     _as_described([s for s in steps if s.kind != "host" or s.action is not Action.CREATE])
 

@@ -13,7 +13,7 @@ from b2ct.validate.check import fail, not_applicable
 
 if TYPE_CHECKING:
     from b2ct.dirac.driver import OpenNebulaNodeDriver
-    from b2ct.opennebula.client import Client
+    from b2ct.one.client import Client
     from b2ct.site.model import Site
     from b2ct.validate.given import Options
 

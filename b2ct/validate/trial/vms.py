@@ -8,19 +8,20 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from b2ct.cloud.care import instantiate
 from b2ct.core.errors import B2ctError
 from b2ct.core.sshkey import OneTimeKey
 from b2ct.dirac import instance
-from b2ct.opennebula import instantiate, waiting
-from b2ct.opennebula.faults import MissingError, StuckError, VmFailedError
-from b2ct.opennebula.text import Attributes
+from b2ct.one import waiting
+from b2ct.one.faults import MissingError, StuckError, VmFailedError
+from b2ct.one.text import Attributes
 from b2ct.validate.check import not_applicable
 from b2ct.validate.trial import door, inside
 from b2ct.validate.trial.stages import Stage, Trial
 
 if TYPE_CHECKING:
-    from b2ct.opennebula.client import Client
-    from b2ct.opennebula.objects.vm import Template, Vm
+    from b2ct.one.client import Client
+    from b2ct.one.objects.vm import Template, Vm
     from b2ct.site.model import Site
     from b2ct.validate.given import Hosts, Options
 

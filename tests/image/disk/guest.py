@@ -13,9 +13,9 @@ from b2ct.core.errors import B2ctError
 from b2ct.core.run import stream
 from b2ct.firmware.accel import kvm_works
 from b2ct.firmware.qemu import Firmware, escaped, find_qemu, firmware_words, private_ovmf
-from b2ct.media.practice import kernel
-from b2ct.media.practice.initrd import DIRECTORY, FILE, LINK, Entry, cpio, find_busybox
-from b2ct.media.practice.modules import in_load_order, index
+from b2ct.rehearsal.installer import kernel
+from b2ct.rehearsal.installer.initrd import DIRECTORY, FILE, LINK, Entry, cpio, find_busybox
+from b2ct.rehearsal.installer.modules import in_load_order, index
 
 DRIVERS = tuple(
     (name, "") for name in ("virtio_pci", "virtio_blk", "ahci", "ata_piix", "sd_mod", "ext4")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from b2ct.core.errors import B2ctError
 from b2ct.image.disk import menu
-from b2ct.image.disk.plan import plan
+from b2ct.image.disk.partitions import plan
 from b2ct.image.model import Boot
 from tests.image.disk.trees import layout, told
 

@@ -12,10 +12,10 @@ import pytest
 from b2ct.core import files
 from b2ct.core.errors import B2ctError
 from b2ct.image.model import Definition
-from b2ct.image.practice import Practice
 from b2ct.image.rootfs import apt
 from b2ct.image.rootfs.userns import Namespace
 from b2ct.image.rootfs.workspace import Workspace
+from b2ct.rehearsal.packages import Practice
 from tests.image import rehearsal
 from tests.image.rootfs import debian
 from tests.signers import signer

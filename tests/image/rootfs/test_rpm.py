@@ -15,10 +15,10 @@ import pytest
 
 from b2ct.core import files
 from b2ct.core.run import run
-from b2ct.image.practice import Practice
-from b2ct.image.practice.el import KERNEL_VERSION
-from b2ct.image.practice.package import PracticePackage, placeholder
 from b2ct.image.rootfs.userns import Namespace
+from b2ct.rehearsal.packages import Practice
+from b2ct.rehearsal.packages.el import KERNEL_VERSION
+from b2ct.rehearsal.packages.package import PracticePackage, placeholder
 from tests.image import rehearsal
 from tests.image.rootfs import inside
 from tests.sharing import once

@@ -9,9 +9,9 @@ from b2ct.core.errors import B2ctError
 from b2ct.core.run import CommandError, background, run
 from b2ct.firmware import monitor
 from b2ct.firmware.qemu import find_qemu
-from b2ct.image.disk.info import need_whole, virtual_size
 from b2ct.image.trial.scenario import SCENARIOS
 from b2ct.image.trial.vm import Running, Vm, overlay, started
+from b2ct.papers.info import need_whole, virtual_size
 
 
 def vm(folder: Path, **changes: object) -> Vm:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from b2ct.opennebula.reaper import rules
+from b2ct.cloud.reaper import rules
 from b2ct.site.catalogue import Role
 from b2ct.site.load import load
 from b2ct.site.model import Site

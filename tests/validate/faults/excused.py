@@ -4,7 +4,7 @@ from __future__ import annotations
 
 _ABSENT = "tests/validate/suites/test_absent.py"
 _CLOUD = "tests/validate/suites/test_cloud.py"
-_DIRAC = "tests/validate/practice/test_dirac.py"
+_DIRAC = "tests/rehearsal/site/test_dirac.py"
 _TRIAL = "tests/validate/trial/test_vms.py"
 _NFS = "a practice site has no file server"
 _LVM = "a practice site has no shared block storage"

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from b2ct.core.run import Completed, run
+from b2ct.rehearsal.site import inside, state
+from b2ct.rehearsal.site import site as practice
 from b2ct.validate.advice import GIVEN, HANDS
-from b2ct.validate.practice import inside, state
-from b2ct.validate.practice import site as practice
 from b2ct.validate.results import Report, Result
 
 SITE = "site"

@@ -121,7 +121,7 @@ _ANSWERS = (
           ("host-key-is-the-pinned-one",),
           undo="cp -p /root/ssh_host_ed25519_key.pub /etc/ssh/; rm /run/other*"),
     Fault("a VM has failed", ONE,
-          _double("from tests.oned.states import Lcm, VmState\n"
+          _double("from b2ct.rehearsal.oned.states import Lcm, VmState\n"
                   "made = one.rpc('one.template.instantiate', next(iter(one.cloud.templates)).id,"
                   " 'sick', True, '', False)\n"
                   "one.sick = one.cloud.vms[made]\n"
@@ -417,10 +417,10 @@ _CLOUD = (
           not_here="the double of oned fails until it is told otherwise",
           dressed=_DOUBLE),
     Fault("an image is in ERROR", ONE,
-          _double("from tests.oned.states import ImageState\n"
+          _double("from b2ct.rehearsal.oned.states import ImageState\n"
                   "for image in one.cloud.images: image.state = ImageState.ERROR"),
           ("images-are-usable@site", "images-are-registered@site"),
-          undo=_double("from tests.oned.states import ImageState\n"
+          undo=_double("from b2ct.rehearsal.oned.states import ImageState\n"
                        "for image in one.cloud.images: image.state = ImageState.READY"),
           dressed=_DOUBLE),
     Fault("a datastore has another driver", ONE,

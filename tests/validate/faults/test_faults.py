@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from b2ct.rehearsal.site import inside
+from b2ct.rehearsal.site.site import Practice
 from b2ct.site.load import load
 from b2ct.validate import given, runner
 from b2ct.validate.access import Access, opener
 from b2ct.validate.collect import collect
-from b2ct.validate.practice import inside
-from b2ct.validate.practice.site import Practice
 from b2ct.validate.results import Outcome, Report
+from tests.rehearsal.site.sites import needs_namespaces, standing
 from tests.validate.faults.fault import Desk, Round, found
 from tests.validate.faults.table import LOGINS, ROUNDS
-from tests.validate.practice.sites import needs_namespaces, standing
 
 pytestmark = needs_namespaces
 

@@ -9,22 +9,22 @@ from typing import Any
 
 import pytest
 
+from b2ct.cloud import apply as carrying
+from b2ct.cloud import compare as planning
+from b2ct.cloud import desired, live, workers
 from b2ct.core.errors import B2ctError
-from b2ct.opennebula import apply as carrying
-from b2ct.opennebula import desired, live, workers
-from b2ct.opennebula import plan as planning
-from b2ct.opennebula.client import Client
-from b2ct.opennebula.endpoint import Endpoint
-from b2ct.opennebula.states import HostStatus
-from b2ct.opennebula.text import Attributes
+from b2ct.one.client import Client
+from b2ct.one.endpoint import Endpoint
+from b2ct.one.states import HostStatus
+from b2ct.one.text import Attributes
+from b2ct.rehearsal.oned import OnedDouble
+from b2ct.rehearsal.oned.states import ImageState
 from b2ct.site.model import Site
 from b2ct.validate.check import CheckFailedError, NotApplicableError
 from b2ct.validate.facts.paths import ONE_AUTH
 from b2ct.validate.given import Hosts, Options
 from b2ct.validate.suites import cloud
-from tests.oned import OnedDouble
-from tests.oned.states import ImageState
-from tests.opennebula.conftest import on
+from tests.cloud.conftest import on
 from tests.validate import sites
 from tests.validate.fake import Fake
 

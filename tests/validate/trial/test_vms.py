@@ -15,19 +15,19 @@ import pytest
 
 from b2ct.core.errors import B2ctError
 from b2ct.core.sshkey import OneTimeKey
-from b2ct.opennebula.client import Client
-from b2ct.opennebula.text import Attributes
+from b2ct.one.client import Client
+from b2ct.one.text import Attributes
+from b2ct.rehearsal.oned import OnedDouble
+from b2ct.rehearsal.oned.states import ImageState
 from b2ct.site.chosen import ChosenSite
 from b2ct.site.model import Site
 from b2ct.validate.check import CheckFailedError, NotApplicableError
 from b2ct.validate.given import Hosts, Options
 from b2ct.validate.trial import door, pilots, vms
 from b2ct.validate.trial.stages import Stage, Trial, judge
-from tests.oned import OnedDouble
-from tests.oned.states import ImageState
-from tests.opennebula.conftest import on
-from tests.validate import sshds
-from tests.validate.sshds import Machine, needs_sshd
+from tests.cloud.conftest import on
+from tests.ssh import sshds
+from tests.ssh.sshds import Machine, needs_sshd
 
 SITE = {
     "site": {"name": "b2ct", "domain": "b2ct.example.org"},

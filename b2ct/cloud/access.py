@@ -1,0 +1,30 @@
+"""Where a site's OpenNebula is, with which password: what `one.endpoint` asks of a site."""
+
+from __future__ import annotations
+
+from b2ct.one.endpoint import PORT, SiteAccess
+from b2ct.site.catalogue import Role
+from b2ct.site.chosen import ChosenSite
+
+
+def of_site(chosen: ChosenSite) -> SiteAccess | None:
+    """The control node of a site; None when the file names none."""
+    site = chosen.site
+    control = next(iter(site.with_role(Role.CONTROL, Role.SINGLE)), None)
+    if control is None:
+        return None
+    domain = f".{site.site.domain}" if site.site.domain else ""
+    host = control.address or f"{control.name}{domain}"
+
+    def password() -> str | None:
+        value = chosen.secret("oneadmin_password")
+        return value.get_secret_value() if value else None
+
+    shown = f"[{host}]" if ":" in host else host
+    own = tuple(network.cidr for network in site.networks.values() if network.cidr)
+    made_there = bool(site.secrets.oneadmin_password.generate)
+
+    def allow() -> None:
+        chosen.allow("oneadmin_password", leaving=True)
+
+    return SiteAccess(f"http://{shown}:{PORT}/RPC2", password, host, own, made_there, allow)

@@ -1,0 +1,1 @@
+"""Looking after a cloud: its state, draining a host, starting VMs."""

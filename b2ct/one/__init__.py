@@ -1,0 +1,1 @@
+"""The client of OpenNebula; it knows no site."""

@@ -1,0 +1,1 @@
+"""What travels with an image: manifest, sums, SBOM, signature; and their verification."""

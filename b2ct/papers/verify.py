@@ -1,0 +1,225 @@
+"""Is an image what its manifest says, and who says so?
+
+Everything is looked at and told, not just the first thing that is wrong. Files are read as a
+stream; a file of the wrong length is not read at all.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from b2ct.core import files
+from b2ct.core.errors import B2ctError, VerdictError
+from b2ct.papers import manifest, signature
+from b2ct.papers.header import need_plain
+from b2ct.papers.manifest import Beside, Manifest, Sum
+from b2ct.papers.signature import Signer, WrongSignatureError
+
+_LINE = re.compile(r"([0-9a-fA-F]{64}) [ *](.+)\n?")
+Advance = Callable[[int], object]
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Whose signatures count."""
+
+    allowed_signers: Path | None = None
+    """ssh-keygen's list."""
+    pgp_keys: Path | None = None
+    """OpenPGP public keys."""
+    required: bool = False
+    """An image without a signature that counts is refused."""
+
+    def check(self) -> None:
+        """Raise B2ctError when a signature is required and nobody is trusted."""
+        if self.required and not (self.allowed_signers or self.pgp_keys):
+            raise B2ctError(
+                "--require-signature does not say whose",
+                hint="add --allowed-signers FILE (ssh-keygen's list), or --pgp-keys FILE",
+            )
+
+
+NOBODY = Trust()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found of one file."""
+
+    file: str
+    good: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """All findings of an image, in the order in which they depend on each other."""
+
+    image: Path
+    findings: tuple[Finding, ...]
+    signer: Signer | None = None
+
+    @property
+    def good(self) -> bool:
+        """Nothing is wrong."""
+        return all(finding.good for finding in self.findings)
+
+    def as_text(self) -> str:
+        """A line a file."""
+        width = max(len(finding.file) for finding in self.findings)
+        return "\n".join(
+            f"{'good ' if finding.good else 'WRONG'}  {finding.file:<{width}}  {finding.text}"
+            for finding in self.findings
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        signer = {"key": self.signer.key, "name": self.signer.name} if self.signer else None
+        return {
+            "image": str(self.image),
+            "good": self.good,
+            "signer": signer,
+            "files": [
+                {"file": one.file, "good": one.good, "text": one.text} for one in self.findings
+            ],
+        }
+
+    def enforce(self) -> None:
+        """Raise VerdictError, which names what is wrong, unless all is good."""
+        wrong = [f"{one.file}: {one.text}" for one in self.findings if not one.good]
+        if wrong:
+            raise VerdictError(
+                f"{self.image} is not what it should be: " + "; ".join(wrong),
+                hint="do not use it; copy it with all the files beside it again from where it was "
+                "built, or build it anew",
+            )
+
+
+def verify(
+    image: Path,
+    trust: Trust = NOBODY,
+    advance: Advance = lambda _count: None,
+    *,
+    signatures: bool = True,
+) -> Verdict:
+    """Compare an image with the files beside it, and check who signed them.
+
+    Without `signatures` these are not looked at: a new one is about to be made. `advance` is told
+    the bytes that were read. Raises B2ctError when the image itself or a file of trusted keys
+    cannot be read; all else is a finding.
+    """
+    trust.check()
+    size(image)
+    beside = Beside(image)
+    try:
+        data, told = manifest.read(beside.manifest)
+    except FileNotFoundError:
+        missing = Finding(beside.manifest.name, False, "is missing")
+        return Verdict(image, (missing, *_by_sums(beside, advance)))
+    except B2ctError as err:
+        return Verdict(image, (Finding(beside.manifest.name, False, err.message),))
+    if not signatures:
+        return Verdict(image, tuple(_compared(beside, told, advance)))
+    finding, signer = _signed(beside, data, trust)
+    compared = _compared(beside, told, advance)
+    return Verdict(image, (finding, *compared), signer)
+
+
+def size(image: Path) -> int:
+    """Bytes of an image. Raises B2ctError when it is none that can be read."""
+    try:
+        about = image.stat()
+    except OSError as err:
+        raise files.explain(err, f"read {image}") from err
+    if not stat.S_ISREG(about.st_mode):
+        raise B2ctError(f"{image} is not a file", hint="name an image, such as worker.qcow2")
+    return about.st_size
+
+
+def _signed(beside: Beside, data: bytes, trust: Trust) -> tuple[Finding, Signer | None]:
+    """What the signatures are worth: one that counts is enough, a false one spoils all."""
+    known: list[Signer] = []
+    notes: list[str] = []
+    try:
+        if beside.signature.exists():
+            found = signature.check_ssh(data, beside.signature, trust.allowed_signers)
+            known += [found] if found.name else []
+            notes += [f"signed by {found.key}, of which nobody said whose it is"]
+        if beside.pgp_signature.exists():
+            if trust.pgp_keys:
+                known.append(signature.check_pgp(data, beside.pgp_signature, trust.pgp_keys))
+            notes += ["its OpenPGP signature was not checked"]
+    except WrongSignatureError as err:
+        return Finding(beside.manifest.name, False, err.message), None
+    if known:
+        text = f"signed by {known[0].name}, {known[0].key}"
+        return Finding(beside.manifest.name, True, text), known[0]
+    text = "; ".join(notes) or "not signed: sums show damage, not who built it"
+    return Finding(beside.manifest.name, not trust.required, text), None
+
+
+def _compared(beside: Beside, told: Manifest, advance: Advance) -> Iterator[Finding]:
+    """The image and the other files against the sums of the manifest."""
+    if told.image.file != beside.image.name:
+        text = f"is of {told.image.file}: files were renamed or mixed up"
+        yield Finding(beside.manifest.name, False, text)
+    yield _image(beside.image, told.image, advance)
+    listed = {one.file: one for one in told.files}
+    for path in beside.summed:
+        if path.name not in listed:
+            yield Finding(path.name, False, "is not in the manifest")
+    for name, one in listed.items():
+        yield _compare(beside.image.with_name(name), one, advance)
+
+
+def _image(path: Path, told: Sum, advance: Advance) -> Finding:
+    """An image that is not whole in itself is more than its sum can tell."""
+    found = _compare(path, told, advance)
+    if found.good:
+        try:
+            need_plain(path)
+        except B2ctError as err:
+            return Finding(path.name, False, err.message)
+    return found
+
+
+def _compare(path: Path, told: Sum, advance: Advance) -> Finding:
+    try:
+        found = path.stat().st_size
+        if found != told.size:
+            cut = ": it is cut off" if found < told.size else ""
+            text = f"has {found} bytes instead of {told.size}{cut}"
+            return Finding(path.name, False, text)
+        digest = files.sha256(path, advance)
+    except FileNotFoundError:
+        return Finding(path.name, False, "is missing")
+    except OSError as err:
+        return Finding(path.name, False, files.explain(err, "read it").message)
+    except B2ctError as err:
+        return Finding(path.name, False, err.message)
+    if digest != told.sha256:
+        text = f"was changed: its SHA-256 is {digest} instead of {told.sha256}"
+        return Finding(path.name, False, text)
+    return Finding(path.name, True, f"SHA-256 {digest}")
+
+
+def _by_sums(beside: Beside, advance: Advance) -> Iterator[Finding]:
+    """The image against the file for sha256sum(1), where there is no manifest."""
+    try:
+        text = beside.sums.read_text(errors="replace")
+    except FileNotFoundError:
+        yield Finding(beside.sums.name, False, "is missing")
+        return
+    except OSError as err:
+        yield Finding(beside.sums.name, False, files.explain(err, "read it").message)
+        return
+    line = _LINE.fullmatch(text)
+    if line is None or line[2] != beside.image.name:
+        yield Finding(beside.sums.name, False, f"is no sum of {beside.image.name}")
+        return
+    yield _image(beside.image, Sum(line[2], size(beside.image), line[1].lower()), advance)

@@ -1,0 +1,1 @@
+"""A site to practise on: installer, packages, machines, and a double of oned."""

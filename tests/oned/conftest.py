@@ -1,7 +1,0 @@
-"""The double's own tests use its fixtures."""
-
-from __future__ import annotations
-
-from tests.oned.fixtures import oned, oned_still
-
-__all__ = ["oned", "oned_still"]
