@@ -64,6 +64,8 @@ class Module:
 def modules() -> tuple[Module, ...]:
     found = []
     for path in sorted(PACKAGE.rglob("*.py")):
+        if path.parent == PACKAGE / "rehearsal" / "oned":
+            continue  # oned's own grammar; the double hears only who started it
         name = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
         source = path.read_text()
         if re.search(r"\bre\.|Matching\(|failures\(", source):

@@ -12,33 +12,12 @@ import pytest
 
 import b2ct
 from b2ct.cli.main import VERBS
+from tests import rooms
+from tests.rooms import ROOMS
 
 PACKAGE = Path(b2ct.__file__).parent
 
-# Room -> rooms that it may use besides itself. Every room may use core; core uses none.
-MAY_USE = {
-    "core": set[str](),
-    "document": set[str](),
-    "ssh": set[str](),
-    "firmware": set[str](),
-    "stick": set[str](),
-    "papers": set[str](),
-    "one": set[str](),
-    "site": {"document"},
-    "context": {"site", "document"},
-    "kickstart": {"site", "context"},
-    "supply": {"site", "kickstart"},
-    "media": {"site", "kickstart", "firmware", "supply"},
-    "image": {"site", "document", "context", "firmware", "papers"},
-    "cloud": {"one", "site", "context", "papers", "ssh"},
-    "squid": {"site", "context"},
-    "dirac": {"site", "one"},
-    "gateway": {"document", "site", "one", "dirac"},
-    "validate": {"site", "kickstart", "context", "one", "cloud", "dirac", "squid", "ssh"},
-    "upgrade": {"site", "kickstart", "supply", "validate", "ssh"},
-    "rehearsal": {"site", "kickstart", "supply", "image", "validate"},
-}
-MAY_USE["cli"] = set(MAY_USE) - {"core"}
+MAY_USE = {room.name: room.uses for room in ROOMS}
 
 # Libraries that cost more than some milliseconds to import, or that only one room is to know.
 HEAVY = {
@@ -71,6 +50,15 @@ def test_the_table_has_every_room() -> None:
     rooms = {room for room, _ in _modules()}
     assert rooms <= set(MAY_USE)
     assert {"core", "document", "site", "kickstart", "media", "cli"} <= rooms
+
+
+def test_arrows_point_up_the_table() -> None:
+    names = [room.name for room in ROOMS]
+    assert all(room.uses <= set(names[:at]) for at, room in enumerate(ROOMS))
+
+
+def test_the_table_in_architecture_md_is_this_one() -> None:
+    assert rooms.PAGE.read_text() == rooms.page()
 
 
 def test_a_room_imports_only_what_its_row_allows() -> None:

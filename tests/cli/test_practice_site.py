@@ -26,9 +26,7 @@ def _made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Practice:
     """What `up` would have made."""
     described = tmp_path / "site.yaml"
     described.write_text(site_yaml(PLAN, KEYS, _key(99), _key(98)))
-    made = Practice(
-        "lab", described, tmp_path / "admin", tmp_path / "known_hosts", PLAN.machines, double=False
-    )
+    made = Practice("lab", described, tmp_path / "admin", tmp_path / "known_hosts", PLAN.machines)
     monkeypatch.setattr(practice, "up", lambda *_, **__: made)
     return made
 
@@ -37,7 +35,7 @@ def test_stdout_is_the_site_yaml_and_nothing_else(made: Practice) -> None:
     done = CliRunner().invoke(command, ["--name", "lab"])
     assert done.exit_code == 0
     assert load_text(done.stdout, made.site_yaml).site.name == "lab"
-    assert "nothing answers as OpenNebula" in done.stderr
+    assert "a double answers as OpenNebula" in done.stderr
     assert "b2ct practice site --name lab --down" in done.stderr
 
 
@@ -46,7 +44,7 @@ def test_json_says_where_everything_is(made: Practice) -> None:
     found = json.loads(done.stdout)
     assert found["site"] == str(made.site_yaml)
     assert found["nodes"]["hv2"] == "10.77.91.12"
-    assert found["oned_double"] is False
+    assert found["oned_double"] is True
 
 
 def test_status_says_which_nodes_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

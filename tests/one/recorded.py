@@ -10,7 +10,7 @@ from typing import Any
 
 from .servers import answer
 
-FOLDER = Path(__file__).parent.parent / "oned" / "recordings"
+FOLDER = Path(__file__).parents[1] / "rehearsal" / "oned" / "recordings"
 FILE = FOLDER / "6.10.5-images-and-vms.jsonl"
 
 

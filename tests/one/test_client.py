@@ -334,7 +334,7 @@ MODULES = ("client", "endpoint", "faults", "kinds", "objects", "settle", "text",
 
 
 def test_a_dirac_server_needs_neither_click_nor_rich_nor_pydantic() -> None:
-    code = ";".join(f"import b2ct.cloud.{name}" for name in MODULES)
+    code = ";".join(f"import b2ct.one.{name}" for name in MODULES)
     code += ";import sys;print('\\n'.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert {"click", "rich", "pydantic", "jinja2", "paramiko"} & set(done.stdout.split()) == set()

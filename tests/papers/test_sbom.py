@@ -80,7 +80,7 @@ def test_package_urls(package: Package, changes: dict[str, str], expected: str) 
 def test_the_same_image_has_the_same_bill_in_any_process(tmp_path: Path) -> None:
     """Whatever the order of sets, the clock and the order of the packages are."""
     code = (
-        "from tests.image.images import *; from b2ct.image import sbom; import sys\n"
+        "from tests.image.images import *; from b2ct.papers import sbom; import sys\n"
         "many = [Package(f'p{n}', '1', 'all') for n in range(50)]\n"
         f"print(sbom.render(about(Path({str(IMAGE)!r}), packages=many[::int(sys.argv[1])])))"
     )
