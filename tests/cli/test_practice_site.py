@@ -11,9 +11,9 @@ from click.testing import CliRunner
 
 from b2ct.cli.practice_site import site as command
 from b2ct.core.errors import B2ctError
-from b2ct.rehearsal.site import site as practice
+from b2ct.rehearsal.site import lifecycle as practice
 from b2ct.rehearsal.site import state
-from b2ct.rehearsal.site.site import Practice
+from b2ct.rehearsal.site.lifecycle import Practice
 from b2ct.rehearsal.site.values import plan, site_yaml
 from b2ct.site.load import load_text
 from tests.rehearsal.site.test_values import KEYS, _key

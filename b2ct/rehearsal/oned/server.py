@@ -14,9 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from b2ct.rehearsal.oned import (
-    generic,  # noqa: F401 - they register their methods
-)
+from b2ct.rehearsal.oned import generic, system, vm_calls  # noqa: F401 - they add their calls
 from b2ct.rehearsal.oned.clock import Clock
 from b2ct.rehearsal.oned.cloud import Capacity, Cloud, Timing
 from b2ct.rehearsal.oned.faults import Faults, HttpFault

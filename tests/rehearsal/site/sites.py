@@ -10,9 +10,9 @@ from contextlib import contextmanager
 import pytest
 
 from b2ct.core.errors import B2ctError
-from b2ct.rehearsal.site import site as practice
+from b2ct.rehearsal.site import lifecycle as practice
 from b2ct.rehearsal.site import state
-from b2ct.rehearsal.site.site import Practice
+from b2ct.rehearsal.site.lifecycle import Practice
 
 
 def _missing() -> str:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from b2ct.rehearsal.site import inside
-from b2ct.rehearsal.site.site import Practice
+from b2ct.rehearsal.site.lifecycle import Practice
 from b2ct.site.load import load
 from b2ct.supply import wheel
 from b2ct.validate import given, runner

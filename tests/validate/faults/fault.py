@@ -12,7 +12,7 @@ from pathlib import Path
 
 from b2ct.core.run import Completed, run
 from b2ct.rehearsal.site import inside, state
-from b2ct.rehearsal.site import site as practice
+from b2ct.rehearsal.site import lifecycle as practice
 from b2ct.validate.advice import GIVEN, HANDS
 from b2ct.validate.results import Report, Result
 

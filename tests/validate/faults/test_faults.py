@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from b2ct.rehearsal.site import inside
-from b2ct.rehearsal.site.site import Practice
+from b2ct.rehearsal.site.lifecycle import Practice
 from b2ct.site.load import load
 from b2ct.validate import given, runner
 from b2ct.validate.access import Access, opener

@@ -13,8 +13,8 @@ import pytest
 
 from b2ct.core.errors import B2ctError
 from b2ct.rehearsal.site import inside, root, state
-from b2ct.rehearsal.site import site as practice
-from b2ct.rehearsal.site.site import Practice
+from b2ct.rehearsal.site import lifecycle as practice
+from b2ct.rehearsal.site.lifecycle import Practice
 from tests.rehearsal.site.sites import needs_namespaces, standing, wait
 
 
@@ -167,7 +167,7 @@ def _answers(site: Practice, node: str, command: str) -> bool:
 
 
 _UP = (
-    "import sys; from b2ct.rehearsal.site import site;"
+    "import sys; from b2ct.rehearsal.site import lifecycle as site;"
     "site.up(sys.argv[1], hypervisors=1, note=lambda text: print(text, flush=True))"
 )
 
