@@ -14,10 +14,10 @@ from b2ct.core.console import note
 from b2ct.core.errors import EXIT_VERDICT, B2ctError, VerdictError
 
 if TYPE_CHECKING:
-    from b2ct.one.client import Client
-    from b2ct.cloud.desired import Desired
     from b2ct.cloud.compare import Options
+    from b2ct.cloud.desired import Desired
     from b2ct.cloud.steps import Plan, Step
+    from b2ct.one.client import Client
     from b2ct.site.chosen import ChosenSite
 
 EXIT_CHANGES = 2
@@ -128,8 +128,8 @@ def apply(
     be deleted (run it again); 2 refused, nothing was changed.
     """
     from b2ct.cloud import apply as carrying
-    from b2ct.one import bound
     from b2ct.cloud.compare import Options
+    from b2ct.one import bound
 
     planned = _plan(access, Options(prune=prune, adopt=adopt, password=set_password))
     pending = planned.plan.pending
@@ -168,10 +168,8 @@ def apply(
 
 def _plan(access: dict[str, Any], wished: Options) -> _Planned:
     chosen = options.needed_site(access.pop("site_file"), "what the cloud shall be")
-    from b2ct.cloud import desired
-    from b2ct.cloud import live
-    from b2ct.cloud import workers
     from b2ct.cloud import compare as planning
+    from b2ct.cloud import desired, live, workers
 
     contexts = workers.contexts(chosen.site, chosen.folder)
     client = one.client_of(chosen, **access)

@@ -100,9 +100,9 @@ def _reaper(
     user: str | None,
     prefixes: Sequence[str],
 ) -> Reaper:
-    from b2ct.one.client import Client
-    from b2ct.cloud.reaper import rules
     from b2ct.cloud.reaper import reap as run
+    from b2ct.cloud.reaper import rules
+    from b2ct.one.client import Client
     from b2ct.site.model import Site
 
     chosen = options.site_if_any(site_file)
