@@ -1,6 +1,11 @@
 """Does the gateway stay responsive? Beside large pools, and under clients that mean no good.
 
-    .venv/bin/python benchmarks/gateway_load.py [--vms 1000 5000 14000] [--seconds 5]
+    .venv/bin/python benchmarks/gateway_load.py [--vms 1000 5000 14000] [--seconds 5] [--shared]
+
+The gateway has the last core for itself. Those who make the load and play oned have the others, and
+only while the client that measures leaves them: on a site they are other machines. --shared lets
+all of them meet on all cores. On a machine that does other things the kernel lets the gateway wait
+for its core: "waited" is how much of the time it did, and the times are longer for it.
 
 oned is one that answers at once, from memory, in a process of its own: what is measured is the
 gateway. For each load it prints the median and the 99th percentile of small calls and of /health,
@@ -17,6 +22,7 @@ import base64
 import contextlib
 import gzip
 import multiprocessing
+import os
 import socket
 import statistics
 import sys
@@ -51,6 +57,33 @@ class Row:
     health: list[float]
     memory: float
     grown: float
+    waited: float
+    """Of the time, how much the gateway waited for a core."""
+
+
+@dataclass(frozen=True)
+class Cores:
+    """Which has the gateway, and which the others have; the same where they are to meet."""
+
+    gateway: set[int]
+    others: set[int]
+
+    @classmethod
+    def of_this_machine(cls, *, shared: bool) -> Cores:
+        """The last core for the gateway, where there are two and they are not to be shared."""
+        there = sorted(os.sched_getaffinity(0))
+        if shared or len(there) < 2:
+            return cls(set(there), set(there))
+        return cls({there[-1]}, set(there[:-1]))
+
+    def told(self) -> str:
+        """One line for the output."""
+        if self.gateway == self.others:
+            return f"gateway, load, oned and client share {len(self.others)} core(s)"
+        return (
+            f"the gateway has a core for itself; load, oned and client have {len(self.others)}, "
+            "the load when nobody else wants it"
+        )
 
 
 def main() -> None:
@@ -60,14 +93,21 @@ def main() -> None:
     )
     parser.add_argument("--vms", type=int, nargs="*", default=[1000, 5000, 14_000])
     parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--shared", action="store_true")
     options = parser.parse_args()
-    print(f"{'load':16}{'calls ms':>10}{'p99':>8}{'/health ms':>12}{'p99':>8}{'MiB':>7}  grown by")
-    _told(_beside("idle", 10, None, options.seconds), 0)
+    cores = Cores.of_this_machine(shared=options.shared)
+    os.sched_setaffinity(0, cores.others)
+    print(cores.told())
+    print(
+        f"{'load':16}{'calls ms':>10}{'p99':>8}{'/health ms':>12}{'p99':>8}{'waited':>8}{'MiB':>7}"
+        "  grown by"
+    )
+    _told(_beside("idle", 10, None, options.seconds, cores), 0)
     for vms in options.vms:
         size = len(_answer(vms)) / 2**20
-        _told(_beside(f"{vms} VMs", vms, _pool, options.seconds), size)
-    _told(_beside("pumped", 10, _pumped, options.seconds), 0)
-    _told(_beside("packed", 10, _packed, options.seconds), 0)
+        _told(_beside(f"{vms} VMs", vms, _pool, options.seconds, cores), size)
+    _told(_beside("pumped", 10, _pumped, options.seconds, cores), 0)
+    _told(_beside("packed", 10, _packed, options.seconds, cores), 0)
 
 
 def _told(row: Row, answer: float) -> None:
@@ -78,34 +118,60 @@ def _told(row: Row, answer: float) -> None:
     grown = f"{row.grown:.0f} MiB"
     if answer:
         grown += f", {row.grown / answer:.1f} times the answer of {answer:.1f} MiB"
-    print(f"{row.name:16}{times(row.calls)}  {times(row.health)}{row.memory:7.0f}  {grown}")
+    print(
+        f"{row.name:16}{times(row.calls)}  {times(row.health)}{row.waited:8.0%}{row.memory:7.0f}"
+        f"  {grown}"
+    )
 
 
-def _beside(name: str, vms: int, load: Load | None, seconds: float) -> Row:
+def _beside(name: str, vms: int, load: Load | None, seconds: float, cores: Cores) -> Row:
     with (
         tempfile.TemporaryDirectory(prefix="b2ct-bench-") as folder,
         _oned(vms) as url,
         running(Path(folder), url, limits=LIMITS) as gate,
     ):
+        for task in _tasks(gate.process.pid):
+            os.sched_setaffinity(int(task.name), cores.gateway)
         _small(gate.port)
         before = gate.memory()
         # In a process of its own: it is not to take time from the one that measures.
-        busy = SPAWN.Process(target=_again, args=(load, gate.port), daemon=True)
+        busy = SPAWN.Process(target=_again, args=(load, gate.port, cores), daemon=True)
         busy.start()
         time.sleep(1.5)
         calls, health = [], []
-        stop = time.monotonic() + seconds
+        waited = _waited(gate.process.pid)
+        begun = time.monotonic()
+        stop = begun + seconds
         while time.monotonic() < stop:
             calls.append(_timed(_small, gate.port))
             health.append(_timed(_health, gate.port))
             time.sleep(0.01)
+        waited = (_waited(gate.process.pid) - waited) / (time.monotonic() - begun)
         busy.kill()
         busy.join()
         most = gate.memory("VmHWM")
-        return Row(name, calls, health, most, most - before)
+        return Row(name, calls, health, most, most - before, waited)
 
 
-def _again(load: Load | None, port: int) -> None:
+def _tasks(process: int) -> list[Path]:
+    """The threads of a process, and those that it makes later have their core from them."""
+    return [*Path(f"/proc/{process}/task").iterdir()]
+
+
+def _waited(process: int) -> float:
+    """Seconds for which the first thread, which answers, could have run and had no core."""
+    _, waited, _ = Path(f"/proc/{process}/task/{process}/schedstat").read_text().split()
+    return int(waited) / 1e9
+
+
+def _meek(cores: Cores) -> None:
+    """Run when nobody else wants the core, unless all are to meet."""
+    if cores.gateway != cores.others:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+
+def _again(load: Load | None, port: int, cores: Cores) -> None:
+    _meek(cores)
     while load:
         with contextlib.suppress(OSError):
             load(port)

@@ -30,6 +30,8 @@ SITE_SAYS = frozenset({"NETWORK", "DNS"})
 """What DIRAC sends too and the template decides: VMDIRAC sends the name servers of a public
 service, which a site's VMs may not be able to reach."""
 
+LONGEST_TEXT = 192 * 1024
+"""Characters of a template text: user data has 64 KiB, which base64 or escapes make longer."""
 MOST_EQUALS = 64
 """In a template text. DIRAC's have at most ten: base64 holds two at its end."""
 
@@ -134,6 +136,8 @@ def _vm_name(name: str) -> str:
 
 def _pilot(source: str) -> str | None:
     """The user data of a template text that holds nothing else."""
+    if len(source) > LONGEST_TEXT:
+        raise Refusal(XML_RPC_API, "The template text is too long.", "text")
     if source.count("=") > MOST_EQUALS:
         raise Refusal(XML_RPC_API, "The template text has too many attributes.", "text")
     try:

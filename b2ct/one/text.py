@@ -236,16 +236,18 @@ def parse(text: str) -> Attributes:
 
 
 class _Parser:
-    """template_parser.l and template_syntax.y, by hand: what oned reads, and nothing more."""
+    """template_parser.l and template_syntax.y, by hand: what oned reads, and nothing more.
 
-    _SKIP = re.compile(r"(?:[ \t]*#.*\n|[ \t\n]+)*")
+    No expression goes over a long text by itself: meanwhile no other thread would run.
+    """
+
+    _SKIP = re.compile(r"[ \t]*#.*\n|[ \t\n]+")
     _VARIABLE = re.compile(r"[A-Za-z0-9_]+")
     _EQUAL_EMPTY = re.compile(r"[ \t]*=[ \t]*\n")
     _EQUAL = re.compile(r"[ \t]*=[ \t]*")
     _OPEN = re.compile(r"[ \t]*\[[ \t\n]*")
     _CLOSE = re.compile(r"[ \t\n]*\][ \t\n]*")
     _COMMA = re.compile(r"[ \t\n]*,[ \t\n]*")
-    _QUOTED = re.compile(r'"((?:\\"|[^"])*)"')
     _BARE = re.compile(r"[^=#\s,\[\]]+")
 
     def __init__(self, text: str) -> None:
@@ -255,7 +257,7 @@ class _Parser:
         self._cut = -1
 
     def attributes(self) -> Iterator[tuple[str, Item]]:
-        self._take(self._SKIP)
+        self._skip()
         while self.at < len(self.text):
             name = self._need(self._VARIABLE, "a name")
             if self._take(self._EQUAL_EMPTY):
@@ -263,7 +265,7 @@ class _Parser:
             else:
                 self._need(self._EQUAL, "=")
                 yield name, self._item()
-            self._take(self._SKIP)
+            self._skip()
 
     def _item(self) -> Item:
         if not self._take(self._OPEN):
@@ -272,7 +274,7 @@ class _Parser:
         if self._take(self._CLOSE):
             return vector
         while True:
-            self._take(self._SKIP)
+            self._skip()
             name = self._need(self._VARIABLE, "a name")
             self._need(self._EQUAL, "=")
             vector.setdefault(name.upper(), self._value())
@@ -283,9 +285,23 @@ class _Parser:
     def _value(self) -> str:
         if self._cut_follows():
             raise self._error("]]> cannot be part of a value")
-        if quoted := self._take(self._QUOTED):
-            return quoted[1].replace('\\"', '"')
-        return self._need(self._BARE, "a value")
+        quoted = self._quoted()
+        return self._need(self._BARE, "a value") if quoted is None else quoted
+
+    def _quoted(self) -> str | None:
+        """Up to the next quote without a backslash, or else to the last quote; None: not quoted."""
+        start = self.at + 1
+        if not self.text.startswith('"', self.at):
+            return None
+        end = self.text.find('"', start)
+        while end > start and self.text[end - 1] == "\\":
+            end = self.text.find('"', end + 1)
+        if end < 0:
+            end = self.text.rfind('"', start)
+        if end < 0:
+            return None
+        self.at = end + 1
+        return self.text[start:end].replace('\\"', '"')
 
     def _cut_follows(self) -> bool:
         """Whether `]]>` stands in the rest of the line, of which each is searched once."""
@@ -294,6 +310,10 @@ class _Parser:
             self._line_end = end if end >= 0 else len(self.text)
             self._cut = self.text.rfind("]]>", self.at, self._line_end)
         return self._cut >= self.at
+
+    def _skip(self) -> None:
+        while self._take(self._SKIP):
+            pass
 
     def _take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
         found = pattern.match(self.text, self.at)

@@ -70,6 +70,16 @@ def instantiation(text: str) -> policy.Call:
     return policy.instantiation(policy.check(request, USER))
 
 
+@pytest.mark.parametrize(("length", "taken"), [(64 * 1024, True), (policy.LONGEST_TEXT, False)])
+def test_a_text_that_no_user_data_needs_is_not_read(length: int, taken: bool) -> None:
+    text = f'CONTEXT=[USERDATA_ENCODING="base64",USERDATA="{"IyNs" * (length // 4)}"]'
+    if taken:
+        assert instantiation(text).pilot
+        return
+    with pytest.raises(Refusal, match="too long"):
+        instantiation(text)
+
+
 @given(TEXT)
 @example('CONTEXT = [ USERDATA = "I2Nsb3Vk", USERDATA_ENCODING = "base64" ]')
 @example('CONTEXT=[USERDATA="x"] CPU=9')

@@ -83,6 +83,11 @@ def test_no_text_makes_the_parser_fall_over(text: str) -> None:
         ('A="two\nlines"', {"A": "two\nlines"}),
         ('A="a \\"quoted\\" word"', {"A": 'a "quoted" word'}),
         ('A="unterminated', {"A": '"unterminated'}),  # as a real server did
+        ('A="ends in \\\\"', {"A": "ends in \\\\"}),  # no other quote could end it
+        ('A="\\\\" B" C=1', {"A": '\\" B', "C": "1"}),  # a quote behind any backslash does not
+        ('A="\\"', {"A": "\\"}),
+        ('A=""\nB="', {"A": "", "B": '"'}),
+        ("# one\n\t# two\n\n A=1 \n#\n", {"A": "1"}),
         ("A=[B=1, B=2]", {"A": {"B": "1"}}),
         ("", {}),
     ],
