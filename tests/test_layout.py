@@ -57,7 +57,8 @@ def test_what_passes_is_ignored_by_git() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["script/bootstrap", "script/test", "script/demo", "script/audit", ".ci/run"]
+    "name",
+    ["script/bootstrap", "script/test", "script/demo", "script/docs", "script/audit", ".ci/run"],
 )
 def test_scripts_can_be_run(name: str) -> None:
     path = ROOT / name
