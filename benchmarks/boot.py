@@ -137,7 +137,7 @@ def _boot(image: Path) -> Boot:
         with started(vm) as running:
             ready = _until(running, READY, begun)
             shell = login.log_in(running, key, timeout=PATIENCE, waiting=lambda: None)
-            _, analysis = shell.run(ANALYSIS, timeout=PATIENCE)
+            _, analysis = shell.run(ANALYSIS, PATIENCE)
             shell.close()
     return Boot(ready, analysis)
 

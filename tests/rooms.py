@@ -44,8 +44,9 @@ _BELOW_CLI = (
     ),
     _room(
         "ssh",
-        "other machines over ssh: the target, whose key it must have, `~/.ssh/config`, jump hosts, "
-        "one connection and one shell for each, uploads, refusals in words",
+        "other machines over ssh: `ways` (what the user, `~/.ssh/config` and the site say), host "
+        "keys, jump hosts, one connection and one shell for each, uploads, `fresh` (a VM that "
+        "started a moment ago), refusals in words",
     ),
     _room(
         "firmware",
@@ -102,7 +103,7 @@ _BELOW_CLI = (
         "worker definition in, QCOW2 with its papers out: `rootfs/` (mmdebstrap, dnf, layers, and "
         "`cell`: where programs of the image run), `tree` (the one door to the files of an image's "
         "tree), `disk/` (partitions, file system, GRUB, QCOW2), `trial/` (boot test)",
-        *("site", "document", "context", "firmware", "papers"),
+        *("site", "document", "context", "firmware", "papers", "ssh"),
     ),
     _room(
         "cloud",

@@ -43,9 +43,15 @@ if TYPE_CHECKING:
 @click.option(
     "--thin", is_flag=True, help="The file must fit in the datastore, the whole disk need not."
 )
-@click.option("--ssh", metavar="[USER@]HOST[:PORT]", help="Front-end. Left out: the endpoint's.")
+@click.option(
+    "--ssh",
+    metavar="[USER@]HOST[:PORT]",
+    help="Front-end, or its name in ~/.ssh/config. Left out: the endpoint's.",
+)
 @click.option("--identity", type=options.FILE, metavar="FILE", help="Private key for --ssh.")
 @click.option("--known-hosts", type=options.FILE, metavar="FILE", help="Instead of the usual ones.")
+@click.option("--ssh-config", type=options.FILE, metavar="FILE", help="Instead of ~/.ssh/config.")
+@click.option("--jump", metavar="[USER@]HOST[:PORT]", help="Go there through this machine.")
 @click.option("--folder", metavar="DIR", help="On the front-end. Left out: SAFE_DIRS' first.")
 @click.option("--path", metavar="PATH", help="The file is on the front-end already, here.")
 @click.option("--url", "source_url", metavar="URL", help="The front-end fetches the file itself.")
@@ -78,6 +84,7 @@ def register_image(**said: Any) -> None:
       b2ct register-image debian-12-worker.qcow2 --dry-run
       b2ct register-image debian-12-worker.qcow2 --new-version
       b2ct register-image w.qcow2 --name w --url http://images.example.org/w.qcow2
+      b2ct register-image debian-12-worker.qcow2 --ssh front-end --jump gate.example.org
 
     Exit codes: 0 it is registered, or was already; 1 the image is not what its manifest says, or
     the server could not take it; 2 refused: what was done before, if anything, the next run uses.
@@ -157,7 +164,7 @@ def _source(said: dict[str, Any]) -> Any:
 
     source = Source(
         said["path"], said["source_url"], said["ssh"], said["folder"], said["known_hosts"],
-        said["identity"],
+        said["identity"], said["jump"], said["ssh_config"],
     )  # fmt: skip
     source.check()
     return source

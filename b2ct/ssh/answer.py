@@ -26,6 +26,10 @@ class UnreachableError(B2ctError):
     """A node cannot be asked: no connection, no trust, or no permission."""
 
 
+class NoLineError(UnreachableError):
+    """There is no connection; in a moment there may be one."""
+
+
 class LostError(UnreachableError):
     """The connection broke, and could not be made again."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from b2ct.core.errors import B2ctError
+from b2ct.ssh.words import Words
 
 if TYPE_CHECKING:
     import paramiko
@@ -30,10 +31,11 @@ class Said:
 class SshConfig:
     """A file of ssh_config; HostName, User, Port, ProxyJump, HostKeyAlias and IdentityFile."""
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, words: Words | None = None) -> None:
         """`path`: instead of the usual one, which need not be there. Raises B2ctError."""
         file = (path or USUAL).expanduser()
         self._file = file
+        self._words = words or Words()
         self._config: paramiko.SSHConfig | None = None
         if path is None and not file.is_file():
             return
@@ -78,5 +80,5 @@ class SshConfig:
         reason = err.strerror if isinstance(err, OSError) and err.strerror else str(err)
         return B2ctError(
             f"cannot use {self._file}: {' '.join(reason.split())}",
-            hint="correct it, or name another one with --ssh-config (/dev/null: none)",
+            hint=f"correct it, or {self._words.config}",
         )

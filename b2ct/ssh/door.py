@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from b2ct.ssh.answer import UnreachableError
+from b2ct.ssh.answer import NoLineError, UnreachableError
 from b2ct.ssh.hostkeys import HostKeys
 from b2ct.ssh.refused import explained
 from b2ct.ssh.target import Target
+from b2ct.ssh.words import Words
 
 if TYPE_CHECKING:
     import paramiko
@@ -38,8 +39,11 @@ class Door:
         identity: Path | None = None,
         times: Times | None = None,
         use_agent: bool = True,
+        again: bool = False,
+        words: Words | None = None,
     ) -> None:
-        """`identity`: a private key besides those of the agent and of ~/.ssh.
+        """`identity`: a private key besides those of the agent and of ~/.ssh. `again`: a jump host
+        that did not answer is tried again; else one look is enough for all behind it.
 
         Raises UnreachableError for one that cannot be read.
         """
@@ -47,6 +51,8 @@ class Door:
         self._keys = keys
         self._identity = _private_key(identity) if identity else None
         self._use_agent = use_agent
+        self._again = again
+        self._words = words or Words()
         self._jumps: dict[Target, paramiko.SSHClient | UnreachableError] = {}
         self._jump_locks: dict[Target, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -72,7 +78,7 @@ class Door:
             raise
         except (OSError, paramiko.SSHException, EOFError, ValueError) as err:
             ssh.close()
-            raise explained(target, err, seconds) from err
+            raise explained(target, err, seconds, self._words) from err
         except BaseException:
             ssh.close()
             raise
@@ -100,7 +106,7 @@ class Door:
         jump = Target(**{**vars(last), "jumps": tuple(before)})
         transport = self._jump(jump).get_transport()
         if transport is None or not transport.is_active():
-            raise UnreachableError(
+            raise NoLineError(
                 f"the connection to the jump host {jump.host} was lost",
                 hint=f"does `ssh {jump}` work, and stay?",
             )
@@ -116,7 +122,7 @@ class Door:
                 hint=f"does `ssh {target}` work there? Its sshd needs AllowTcpForwarding",
             ) from err
         except (paramiko.SSHException, EOFError, OSError) as err:
-            raise UnreachableError(
+            raise NoLineError(
                 f"{target.host} does not answer from the jump host {jump.host}",
                 hint=f"is the machine on? Does `ssh {target}` work there?",
             ) from err
@@ -132,6 +138,8 @@ class Door:
                 try:
                     self._jumps[jump] = self.connect(jump)
                 except UnreachableError as err:
+                    if self._again and isinstance(err, NoLineError):
+                        raise
                     self._jumps[jump] = err
             found = self._jumps[jump]
         if isinstance(found, UnreachableError):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from b2ct.core.files import explain
 from b2ct.ssh.answer import UnreachableError
+from b2ct.ssh.words import Words
 
 if TYPE_CHECKING:
     import paramiko
@@ -51,6 +52,7 @@ class HostKeys:
         *,
         accept_new: bool = False,
         notice: Callable[[str], object] = lambda _text: None,
+        words: Words | None = None,
     ) -> None:
         """`files`: instead of the usual ones; the first takes what is accepted."""
         import paramiko
@@ -59,6 +61,7 @@ class HostKeys:
         self._files = tuple(path.expanduser() for path in files or USUAL)
         self._accept_new = accept_new
         self._notice = notice
+        self._words = words or Words()
         self._lock = threading.Lock()
         self._known = paramiko.HostKeys()
         for file in self._files:
@@ -121,8 +124,7 @@ class HostKeys:
             raise UnreachableError(
                 f"the SSH host key of {pin.name} is not known: it shows {_shown(key)}",
                 hint=f"compare that with `{_AT_CONSOLE}` at its console, then "
-                f"{_how_to_pin(pin, key)}; --accept-new takes the keys of new machines as they "
-                "come, and remembers them",
+                f"{_how_to_pin(pin, key)}; {self._words.accept}",
             )
         self._learn(pin, key)
 

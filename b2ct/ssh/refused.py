@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import socket
 
-from b2ct.ssh.answer import UnreachableError
+from b2ct.ssh.answer import NoLineError, UnreachableError
 from b2ct.ssh.hostkeys import changed
 from b2ct.ssh.target import Target
+from b2ct.ssh.words import Words
 
 
-def explained(target: Target, err: Exception, seconds: float) -> UnreachableError:
+def explained(target: Target, err: Exception, seconds: float, words: Words) -> UnreachableError:
     """What a connection died of, with its remedy."""
     import paramiko
 
@@ -24,30 +25,33 @@ def explained(target: Target, err: Exception, seconds: float) -> UnreachableErro
         return UnreachableError(
             f"{target.host} accepts none of your SSH keys for {target.user}",
             hint=f"`ssh {target}` must work without a password: is the key in ~/.ssh, in the agent "
-            "(`ssh-add -l`), or to be named with --identity? --user logs in as another",
+            f"(`ssh-add -l`), or to be named with --identity? {words.user}",
         )
-    return _no_line(target, err, seconds)
+    return _no_line(target, err, seconds, words)
 
 
-def _no_line(target: Target, err: Exception, seconds: float) -> UnreachableError:
+def _no_line(target: Target, err: Exception, seconds: float, words: Words) -> NoLineError:
     """There is not even a connection."""
     if isinstance(err, socket.gaierror):
-        return UnreachableError(
+        return NoLineError(
             f"the name {target.host} cannot be resolved",
-            hint=f"give the node {target.node} an `address` in site.yaml, or enter the name in DNS",
+            hint=(
+                f"give the node {target.node} an `address` in site.yaml, or " if target.node else ""
+            )
+            + "enter the name in DNS, or in ~/.ssh/config",
         )
     if isinstance(err, TimeoutError):
-        return UnreachableError(
+        return NoLineError(
             f"{target.host} does not answer on port {target.port} within {seconds:g} s",
             hint="is the machine on, its cable in, its address right? See its console; a firewall "
-            "in between? --jump goes through another machine",
+            f"in between? {words.jump}",
         )
     if isinstance(err, ConnectionRefusedError):
-        return UnreachableError(
+        return NoLineError(
             f"{target.host} refuses connections to port {target.port}: no sshd runs there",
-            hint="at its console: systemctl enable --now sshd; --port names another port",
+            hint=f"at its console: systemctl enable --now sshd; {words.port}",
         )
-    return UnreachableError(
+    return NoLineError(
         f"{target.host} cannot be reached by ssh: {short(err)}",
         hint=f"does `ssh {target}` work? `ssh -v {target}` says more",
     )

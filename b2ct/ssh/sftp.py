@@ -8,7 +8,6 @@ file of the same user, for /var/tmp belongs to everybody.
 from __future__ import annotations
 
 import hashlib
-import logging
 import posixpath
 import secrets
 import shlex
@@ -22,20 +21,18 @@ from typing import TYPE_CHECKING
 
 from b2ct.core.errors import B2ctError
 from b2ct.core.files import explain
-from b2ct.ssh.server import Server
+from b2ct.ssh.answer import NoLineError
+from b2ct.ssh.door import Door
+from b2ct.ssh.target import Target
 
 if TYPE_CHECKING:
     import paramiko
 
 BLOCK = 1 << 18
-CONNECT, SILENCE, SUM = 20.0, 60.0, 900.0
-"""Seconds: to connect and log in; without a sign of life; for a checksum over there."""
+SHORT, SILENCE, SUM = 20.0, 60.0, 900.0
+"""Seconds: for a small command; without a sign of life; for a checksum over there."""
 PATIENCE = 5
 """Lost connections without a byte of progress."""
-_FIX_KEY = (
-    "compare the key with the machine's own (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub at "
-    "its console), then `{to}` once, or pin it as `host_key` of the node in site.yaml"
-)
 
 
 @dataclass(frozen=True)
@@ -60,12 +57,22 @@ class Listener:
     """Seconds before a lost connection is made again."""
 
 
+@dataclass(frozen=True)
+class Line:
+    """Where to, and the door that leads there. A door that tries again suits a bad line."""
+
+    door: Door
+    target: Target
+
+
 class _LostError(Exception):
     """The connection broke."""
 
+    hint = ""
+
 
 def upload(
-    server: Server, local: Path, sha256: str, path: str, listener: Listener | None = None
+    line: Line, local: Path, sha256: str, path: str, listener: Listener | None = None
 ) -> Sent:
     """Bring a local file to `path` on the server; `sha256` is the sum that it must have there.
 
@@ -73,35 +80,35 @@ def upload(
     remedy; what has arrived stays there for the next attempt.
     """
     listener = listener or Listener()
-    sender = _Sender(server, local, sha256, path, listener)
+    sender = _Sender(line, local, sha256, path, listener)
     failures = 0
     while True:
         before = sender.sent
         try:
-            with _session(server) as session:
+            with _session(line) as session:
                 return sender.run(session)
         except _LostError as err:
             failures = 1 if sender.sent > before else failures + 1
             if not sender.connected:
+                what = err.hint.rstrip("?") or f"does `ssh {line.target}` work"
                 raise B2ctError(
-                    f"cannot reach {server} by SSH: {err}",
-                    hint=f"does `{server.ssh}` work? --ssh [USER@]HOST[:PORT] names another "
-                    "address; --url or --path need no SSH",
+                    f"cannot reach {line.target.account} by SSH: {err}",
+                    hint=f"{what}? --ssh names another address; --url or --path need no SSH",
                 ) from err
             if failures >= PATIENCE:
                 raise B2ctError(
-                    f"the connection to {server} is lost again and again: {err}",
+                    f"the connection to {line.target.host} is lost again and again: {err}",
                     hint="run the same command when the line is better: it goes on where it was "
                     "cut",
                 ) from err
-            listener.note(f"note: the connection to {server.host} was lost ({err}): again")
+            listener.note(f"note: the connection to {line.target.host} was lost ({err}): again")
             time.sleep(listener.pause)
 
 
-def remove(server: Server, path: str) -> bool:
+def remove(line: Line, path: str) -> bool:
     """Remove an uploaded file; whether it was there. Raises B2ctError."""
     try:
-        with _session(server) as session, _telling(server, f"remove {path}"):
+        with _session(line) as session, _telling(line.target, f"remove {path}"):
             try:
                 session.sftp.remove(path)
             except FileNotFoundError:
@@ -109,7 +116,8 @@ def remove(server: Server, path: str) -> bool:
             return True
     except _LostError as err:
         raise B2ctError(
-            f"cannot remove {path} on {server.host}: {err}", hint=f"{server.ssh} rm {path}"
+            f"cannot remove {path} on {line.target.host}: {err}",
+            hint=f"ssh {line.target} rm {path}",
         ) from err
 
 
@@ -122,10 +130,8 @@ class _Session:
 class _Sender:
     """One upload over as many connections as it takes."""
 
-    def __init__(
-        self, server: Server, local: Path, sha256: str, path: str, listener: Listener
-    ) -> None:
-        self.server = server
+    def __init__(self, line: Line, local: Path, sha256: str, path: str, listener: Listener) -> None:
+        self.target = line.target
         self.local = local
         self.sha256 = sha256
         self.path = path
@@ -139,7 +145,7 @@ class _Sender:
 
     def run(self, session: _Session) -> Sent:
         self.connected = True
-        with _telling(self.server, f"write {self.part}"):
+        with _telling(self.target, f"write {self.part}"):
             uid = _own_uid(session.sftp, posixpath.dirname(self.path))
             if self._whole(session, uid):
                 self._show(self.size)
@@ -200,7 +206,7 @@ class _Sender:
             return
         session.sftp.remove(self.part)
         raise B2ctError(
-            f"what arrived on {self.server.host} is not what was sent",
+            f"what arrived on {self.target.host} is not what was sent",
             hint="did the file change meanwhile? Run the same command again; if it happens again, "
             "the memory or disk of one of the machines is damaged",
         )
@@ -224,21 +230,18 @@ def _writing(session: _Session, path: str, mode: str) -> Iterator[paramiko.SFTPF
 
 
 @contextmanager
-def _session(server: Server) -> Iterator[_Session]:
+def _session(line: Line) -> Iterator[_Session]:
     """A connection with SFTP on it. Raises B2ctError, _LostError for what may be tried again."""
     import paramiko
 
-    # What its threads log would come between our lines; what matters is raised here too.
-    logging.getLogger("paramiko").addHandler(logging.NullHandler())
-    ssh = paramiko.SSHClient()
-    _trust(ssh, server)
+    try:
+        ssh = line.door.connect(line.target)
+    except NoLineError as err:
+        lost = _LostError(err.message)
+        lost.hint = err.hint
+        raise lost from err
     try:
         try:
-            ssh.connect(
-                server.host, server.port, server.user,
-                key_filename=str(server.identity) if server.identity else None,
-                timeout=CONNECT, banner_timeout=CONNECT, auth_timeout=CONNECT,
-            )  # fmt: skip
             transport = ssh.get_transport()
             if transport is not None:
                 transport.set_keepalive(15)
@@ -247,62 +250,19 @@ def _session(server: Server) -> Iterator[_Session]:
             if channel is not None:
                 channel.settimeout(SILENCE)
         except (OSError, paramiko.SSHException, EOFError) as err:
-            raise _explained(server, err) from err
+            if transport is not None and transport.is_active():
+                raise B2ctError(
+                    f"{line.target.host} lets us in, but offers no SFTP",
+                    hint="its sshd_config needs `Subsystem sftp internal-sftp`",
+                ) from err
+            raise _LostError(_short(err)) from err
         yield _Session(ssh, sftp)
     finally:
         ssh.close()
 
 
-def _trust(ssh: paramiko.SSHClient, server: Server) -> None:
-    """The pinned key and no other; or known_hosts. An unknown key is refused, never learned."""
-    import paramiko
-
-    ssh.set_missing_host_key_policy(paramiko.RejectPolicy())
-    if not server.host_key:
-        for file in server.known_hosts:
-            # Such as lines for certificates, which paramiko does not know.
-            with suppress(OSError, paramiko.SSHException, ValueError):
-                ssh.load_host_keys(str(file))
-        return
-    entry = paramiko.hostkeys.HostKeyEntry.from_line(f"{server.known_as} {server.host_key}")
-    if entry is None or entry.key is None:
-        raise B2ctError(
-            f"the host key of {server.host} in site.yaml is of a kind that is not known here",
-            hint="pin its ed25519 key",
-        )
-    ssh.get_host_keys().add(server.known_as, entry.key.get_name(), entry.key)
-
-
-def _explained(server: Server, err: Exception) -> Exception:
-    """What a connection died of: a refusal with its remedy, or what may be tried again."""
-    import paramiko
-
-    if isinstance(err, paramiko.BadHostKeyException):
-        return B2ctError(
-            f"{server.host} shows another SSH host key than the one that is known: "
-            f"{err.key.fingerprint} instead of {err.expected_key.fingerprint}",
-            hint="was it installed anew, or is somebody in between? "
-            + _FIX_KEY.format(to=server.ssh),
-        )
-    if isinstance(err, paramiko.PasswordRequiredException):
-        return B2ctError(
-            "the private key has a passphrase", hint="load it into an agent: `ssh-add`"
-        )
-    if isinstance(err, paramiko.AuthenticationException) or "No authentication" in str(err):
-        return B2ctError(
-            f"{server} accepts none of your SSH keys",
-            hint=f"`{server.ssh}` must work without a password: is the key in ~/.ssh, in the agent "
-            "(`ssh-add -l`), or to be named with --identity? --ssh USER@HOST logs in as another",
-        )
-    if isinstance(err, paramiko.SSHException) and "not found in known_hosts" in str(err):
-        return B2ctError(
-            f"the SSH host key of {server.host} is not known", hint=_FIX_KEY.format(to=server.ssh)
-        )
-    return _LostError(_short(err))
-
-
 @contextmanager
-def _telling(server: Server, doing: str) -> Iterator[None]:
+def _telling(target: Target, doing: str) -> Iterator[None]:
     """Errors of SFTP and of the line in words."""
     import paramiko
 
@@ -318,7 +278,7 @@ def _telling(server: Server, doing: str) -> Iterator[None]:
             raise explain(err, f"read {err.filename}") from err
         why = "is the disk full?" if str(err) == "Failure" else (err.strerror or _short(err))
         raise B2ctError(
-            f"cannot {doing} on {server.host}: {why}",
+            f"cannot {doing} on {target.host}: {why}",
             hint="look there with `df -h` and `ls -ld`; --folder names another folder; what has "
             "arrived stays for the next attempt",
         ) from err
@@ -388,7 +348,7 @@ def _command(session: _Session, command: str, seconds: float) -> str:
 
 def _need_room(session: _Session, folder: str, size: int) -> None:
     """Raise B2ctError when df(1) over there says that the rest does not fit."""
-    lines = _command(session, f"LC_ALL=C df -Pk {shlex.quote(folder)}", CONNECT).splitlines()
+    lines = _command(session, f"LC_ALL=C df -Pk {shlex.quote(folder)}", SHORT).splitlines()
     words = lines[-1].split() if len(lines) > 1 else []
     if len(words) < 6 or not words[3].isdigit():
         return

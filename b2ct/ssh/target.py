@@ -33,6 +33,12 @@ class Target:
         name = self.host if self.port == 22 else f"[{self.host}]:{self.port}"
         return Pin(name, self.host_key, self.node, self.known_as)
 
+    @property
+    def account(self) -> str:
+        """`root@one.example.org`, or with its port, as scp(1) and people write it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.user}@{host}" + ("" if self.port == 22 else f":{self.port}")
+
     def __str__(self) -> str:
         """`root@one.example.org`, as ssh(1) takes it."""
         return f"{self.user}@{self.host}" + (f" -p {self.port}" if self.port != 22 else "")

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from b2ct.core.console import note
 from b2ct.core.errors import B2ctError
+from b2ct.site import places
 from b2ct.ssh.answer import Asked
-from b2ct.validate.remedy import reached
 
 if TYPE_CHECKING:
     from b2ct.site.model import Node, Site
-    from b2ct.ssh.target import Target
+    from b2ct.ssh.ways import Ways
 
 
 @dataclass(frozen=True)
@@ -58,67 +58,22 @@ def opener(site: Site, access: Access) -> Iterator[Callable[[Node], Asked]]:
     )
     times = Times(access.connect_seconds, access.command_seconds)
     door = Door(keys, identity=access.identity, times=times)
-    ways = Ways(site, access)
+    made = ways(site, access)
     try:
-        yield lambda node: SshNode(door, ways.to(node))
+        yield lambda node: SshNode(door, made.at(places.reached(node, site)))
     finally:
         door.close()
 
 
-class Ways:
-    """Where and as whom each node is logged in to."""
+def ways(site: Site, access: Access) -> Ways:
+    """Where and as whom each node is logged in to.
 
-    def __init__(self, site: Site, access: Access) -> None:
-        """Raises B2ctError for an ssh_config that cannot be read, and for a wrong --jump."""
-        from b2ct.ssh.config import SshConfig
+    Raises B2ctError for an ssh_config that cannot be read, and for a wrong --jump.
+    """
+    from b2ct.ssh.ways import Ways, Wishes
 
-        self._site = site
-        self._access = access
-        self._config = SshConfig(access.ssh_config)
-        self._nodes: dict[str, Node] = {}
-        for node in site.nodes:
-            self._nodes.update(dict.fromkeys((node.name, reached(node, site)), node))
-        self._jumps = self._chain(access.jump)
-
-    def to(self, node: Node) -> Target:
-        """The way to a node. Raises UnreachableError for a ProxyJump that is none."""
-        from b2ct.ssh.target import Target
-
-        address, access = reached(node, self._site), self._access
-        said = self._config.of(address, node.name)
-        return Target(
-            host=said.host or address,
-            user=access.user or said.user or "root",
-            port=access.port or said.port or 22,
-            host_key=_key(node),
-            node=node.name,
-            jumps=self._jumps or self._chain(said.jump),
-            known_as=said.known_as,
-            identities=said.identities,
-        )
-
-    def _chain(self, text: str) -> tuple[Target, ...]:
-        """Jump hosts; one that is a node of the site must show that node's key."""
-        from b2ct.ssh.target import Jump, Target, jump_chain
-
-        def made(jump: Jump) -> Target:
-            said = self._config.of(jump.host)
-            known = self._nodes.get(jump.host)
-            return Target(
-                host=said.host or jump.host,
-                user=jump.user or said.user or self._access.user or "root",
-                port=jump.port or said.port or 22,
-                host_key=_key(known) if known else "",
-                node=known.name if known else "",
-                known_as=said.known_as,
-                identities=said.identities,
-            )
-
-        return tuple(made(jump) for jump in jump_chain(text)) if text else ()
-
-
-def _key(node: Node) -> str:
-    return " ".join(node.host_key.split()[:2]) if node.host_key else ""
+    wishes = Wishes(access.user, access.port, access.jump, access.ssh_config)
+    return Ways(places.places(site), wishes)
 
 
 def _need_file(path: Path) -> None:

@@ -34,7 +34,7 @@ def on_control(command: str) -> str:
 
 def on(name: str, site: Site, command: str) -> str:
     """To be run on the node of that name, at its address, in a check of the site."""
-    from b2ct.validate.remedy import reached
+    from b2ct.site.places import reached
 
     node = site.node(name)
     return f"ssh {{user}}@{reached(node, site) if node else name} {_quoted(command)}"

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 
 from b2ct.core.errors import B2ctError
-from b2ct.validate import given, remedy
+from b2ct.site import places
+from b2ct.validate import given
 from b2ct.validate.check import Check, NotApplicableError, Subject, of_function
 from b2ct.validate.runner import concerns
 
@@ -106,7 +107,7 @@ def _only_ours() -> NoReturn:
 def _node(host: Host, site: Site) -> Node | None:
     name = host.backend.get_hostname()
     for one in site.nodes:
-        if name in (one.name, one.address, remedy.reached(one, site)):
+        if name in (one.name, one.address, places.reached(one, site)):
             return one
     return None
 

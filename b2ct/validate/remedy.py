@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from b2ct.site.catalogue import Role
+from b2ct.site.places import reached
 
 if TYPE_CHECKING:
     from b2ct.site.model import Node, Site
@@ -55,12 +56,6 @@ def replaced(text: str, values: Values) -> str:
     for name, value in asdict(values).items():
         text = text.replace(f"{{{name}}}", value)
     return text
-
-
-def reached(node: Node, site: Site) -> str:
-    """The address or name by which a node is reached over ssh."""
-    domain = f".{site.site.domain}" if site.site.domain else ""
-    return node.address or f"{node.name}{domain}"
 
 
 def values(node: Node | None, site: Site, user: str) -> Values:

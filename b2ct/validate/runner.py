@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 from b2ct import __version__
 from b2ct.core.console import note
 from b2ct.core.errors import B2ctError
+from b2ct.site import places
 from b2ct.site.catalogue import Role
 from b2ct.ssh.answer import Asked
 from b2ct.validate import collect, given, remedy
@@ -182,7 +183,7 @@ class _Run:
         self.scrubber = scrubber
         self.stopped = threading.Event()
         self.states = {
-            node.name: _State(node, remedy.reached(node, plan.site)) for node in plan.nodes
+            node.name: _State(node, places.reached(node, plan.site)) for node in plan.nodes
         }
         self.site_wide: list[Result] = []
 

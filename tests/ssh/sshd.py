@@ -11,10 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from b2ct.ssh.server import Server
+from b2ct.ssh.door import Door
+from b2ct.ssh.hostkeys import HostKeys
+from b2ct.ssh.sftp import Line
+from b2ct.ssh.target import Target
 from tests.kickstart.concerns.network import (
     free_port,
     make_host_key,
@@ -36,16 +40,17 @@ class FrontEnd:
     key: Path
     user: str = field(default_factory=getpass.getuser)
 
-    def server(self, **changes: object) -> Server:
-        values: dict[str, object] = {
-            "host": "127.0.0.1", "user": self.user, "port": self.port,
-            "host_key": self.host_key, "identity": self.key, **changes,
-        }  # fmt: skip
-        return Server(**values)  # type: ignore[arg-type]
+    def line(self, **changes: Any) -> Line:
+        """The way there; `changes` are fields of the target, `known_hosts` or `identity`."""
+        identity = changes.pop("identity", self.key)
+        keys = HostKeys(changes.pop("known_hosts", ()))
+        values = {"host": "127.0.0.1", "user": self.user, "port": self.port,
+                  "host_key": self.host_key, **changes}  # fmt: skip
+        return Line(Door(keys, identity=identity, again=True), Target(**values))
 
 
 @contextmanager
-def front_end(root: Path, *, more: str = "") -> Iterator[FrontEnd]:
+def front_end(root: Path, *, more: str = "", sftp: bool = True) -> Iterator[FrontEnd]:
     """An sshd with SFTP below `root`; `more` are lines of its configuration."""
     assert SSHD
     make_privilege_separation_folder()
@@ -59,7 +64,9 @@ def front_end(root: Path, *, more: str = "") -> Iterator[FrontEnd]:
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {root}/etc/ssh/ssh_host_ed25519_key\n"
         f"AuthorizedKeysFile {root}/authorized_keys\nPidFile none\nStrictModes no\nUsePAM no\n"
         "PasswordAuthentication no\nKbdInteractiveAuthentication no\n"
-        f"PermitRootLogin prohibit-password\nSubsystem sftp internal-sftp\n{more}"
+        "PermitRootLogin prohibit-password\n"
+        + ("Subsystem sftp internal-sftp\n" if sftp else "")
+        + more
     )
     log = root / "sshd.log"
     with log.open("wb") as out:
@@ -74,7 +81,7 @@ def front_end(root: Path, *, more: str = "") -> Iterator[FrontEnd]:
 
 
 @dataclass
-class Line:
+class BreakingLine:
     """A TCP line to a port; `cuts` says after how many bytes each connection breaks."""
 
     port: int
@@ -85,15 +92,15 @@ class Line:
 
 
 @contextmanager
-def breaking_line(to: int, cuts: list[int], *, silent: bool = False) -> Iterator[Line]:
+def breaking_line(to: int, cuts: list[int], *, silent: bool = False) -> Iterator[BreakingLine]:
     """Connections beyond those of `cuts` hold."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        line = Line(listening.getsockname()[1], list(cuts), silent=silent)
+        line = BreakingLine(listening.getsockname()[1], list(cuts), silent=silent)
         threading.Thread(target=_accept, args=(listening, line, to), daemon=True).start()
         yield line
 
 
-def _accept(listening: socket.socket, line: Line, to: int) -> None:
+def _accept(listening: socket.socket, line: BreakingLine, to: int) -> None:
     with suppress(OSError):
         while True:
             here, _ = listening.accept()

@@ -55,7 +55,7 @@ class Machine:
             f"HostKey {self.root}/etc/ssh/ssh_host_ed25519_key\n"
             f"AuthorizedKeysFile {self.public}\nPidFile none\nStrictModes no\nUsePAM no\n"
             "PasswordAuthentication no\nKbdInteractiveAuthentication no\nMaxStartups 200\n"
-            f"PermitRootLogin prohibit-password\n{self.more}"
+            f"PermitRootLogin prohibit-password\nSubsystem sftp internal-sftp\n{self.more}"
         )
         log = self.root / "sshd.log"
         argv = [*self.before, SSHD, "-D", "-e", "-f", str(config)]

@@ -24,14 +24,6 @@ def test_of_the_site_it_is_the_control_node() -> None:
     assert (nobody.node, nobody.address, nobody.control) == ("", "", "the control node")
 
 
-def test_without_an_address_a_node_is_reached_by_name() -> None:
-    nodes = [{"name": "hv1", "role": "hypervisor"}]
-    made = Site.model_validate({"nodes": nodes})
-    assert remedy.reached(made.nodes[0], made) == "hv1"
-    made = Site.model_validate({"nodes": nodes, "site": {"domain": "a.example.org"}})
-    assert remedy.reached(made.nodes[0], made) == "hv1.a.example.org"
-
-
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -112,12 +112,17 @@ class _Run:
         from b2ct.ssh import sftp
 
         content = self.request.content
-        with self.listener.bar(f"copying to {way.server.host}", content.size) as advance:
+        with (
+            self.listener.bar(f"copying to {way.target.host}", content.size) as advance,
+            way.line() as line,
+        ):
             told = sftp.Listener(advance, self.listener.note, self.listener.pause)
-            sent = sftp.upload(way.server, content.path, content.sha256, way.path, told)
+            sent = sftp.upload(line, content.path, content.sha256, way.path, told)
         self.delivered.add(way.path)
         again = f", {size(sent.resumed)} of it were there already" if sent.resumed else ""
-        self.listener.note(f"{way.server}:{sent.path}: {size(sent.size)}{again}; checksum compared")
+        self.listener.note(
+            f"{way.target.account}:{sent.path}: {size(sent.size)}{again}; checksum compared"
+        )
         return way.path
 
     def _wait(self, image: Image) -> Image:
@@ -207,7 +212,8 @@ class _Run:
         from b2ct.ssh import sftp
 
         try:
-            sftp.remove(way.server, way.path)
+            with way.line() as line:
+                sftp.remove(line, way.path)
         except B2ctError as err:
             self.listener.note(f"note: {err.message} ({err.hint})")
             return way.path

@@ -45,7 +45,8 @@ class Plan:
         if self.delivery is not None:
             where = self.delivery.path
             if isinstance(self.delivery, Upload):
-                yield f"copy {size(self.request.content.size)} to {self.delivery.server}:{where}"
+                amount, account = size(self.request.content.size), self.delivery.target.account
+                yield f"copy {amount} to {account}:{where}"
             yield (
                 f"register image {decision.made_as} from {where} in datastore "
                 f"{self.datastore.name!r} ({self.request.content.virtual_mib} MiB)"

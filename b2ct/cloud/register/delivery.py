@@ -9,18 +9,33 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from b2ct.core.errors import B2ctError
 from b2ct.one.endpoint import LOCAL, Endpoint
 from b2ct.one.objects.storage import Datastore
-from b2ct.site.catalogue import Role
+from b2ct.site import places
 from b2ct.site.model import Site
-from b2ct.ssh.server import USER, Server
+from b2ct.ssh.target import Target
+from b2ct.ssh.ways import Ways, Wishes
+from b2ct.ssh.words import Words
+
+if TYPE_CHECKING:
+    from b2ct.ssh.sftp import Line
 
 FOLDER = "/var/tmp"  # noqa: S108 - SAFE_DIRS of a datastore as OpenNebula makes it
+CONNECT = 20.0
+"""Seconds for the front-end to let us in."""
+WORDS = Words(
+    user="--ssh USER@HOST logs in as another",
+    port="--ssh HOST:PORT names another port",
+    accept="log in once with ssh, or name --known-hosts",
+)
 ALWAYS_RESTRICTED = ("/var/lib/one", "/etc/one")
 _SSH = re.compile(
     r"(?:(?P<user>[A-Za-z0-9._-]+)@)?(?:\[(?P<six>[0-9A-Fa-f:.%]+)\]|(?P<host>[A-Za-z0-9._-]+))"
@@ -32,9 +47,28 @@ _SSH = re.compile(
 class Upload:
     """To be copied over SFTP."""
 
-    server: Server
+    target: Target
     path: str
     """On the front-end."""
+    known_hosts: Path | None = None
+    """Instead of the usual ones."""
+    identity: Path | None = None
+    """A private key, besides those of the agent and of ~/.ssh."""
+
+    @contextmanager
+    def line(self) -> Iterator[Line]:
+        """The way there, while the block lasts. Raises B2ctError for a key that cannot be read."""
+        from b2ct.ssh.door import Door, Times
+        from b2ct.ssh.hostkeys import HostKeys
+        from b2ct.ssh.sftp import Line
+
+        keys = HostKeys((self.known_hosts,) if self.known_hosts else (), words=WORDS)
+        times = Times(connect=CONNECT)
+        door = Door(keys, identity=self.identity, times=times, again=True, words=WORDS)
+        try:
+            yield Line(door, self.target)
+        finally:
+            door.close()
 
 
 @dataclass(frozen=True)
@@ -47,34 +81,26 @@ class There:
 Delivery = Upload | There
 
 
-def server_of(
-    ssh: str | None,
-    endpoint: Endpoint,
-    site: Site | None = None,
-    *,
-    known_hosts: Path | None = None,
-    identity: Path | None = None,
-) -> Server:
-    """The front-end as an SSH server: `[user@]host[:port]`, else the host of the endpoint.
+def _target(source: Source, endpoint: Endpoint, site: Site | None) -> Target:
+    """The front-end: `[user@]host[:port]` or an alias, else the host of the endpoint.
 
-    The key of site.yaml's control node is pinned where the host is that node. Raises B2ctError
-    for what is no such address, and when the endpoint is this machine and nothing else is said.
+    A machine of the site must show the key of site.yaml, unless --known-hosts says. Raises
+    B2ctError for what is no such address, and when the endpoint is this machine and nothing else
+    is said.
     """
-    user, host, port = _address(ssh, endpoint)
-    if identity is not None and not identity.expanduser().is_file():
-        raise B2ctError(f"there is no private key {identity}", hint="correct --identity")
-    if known_hosts is not None and not known_hosts.expanduser().is_file():
-        raise B2ctError(f"there is no file {known_hosts}", hint="correct --known-hosts")
-    files = (known_hosts,) if known_hosts else _usual_known_hosts()
-    return Server(
-        host, user, port,
-        host_key="" if known_hosts else _pinned(site, host),
-        known_hosts=tuple(file.expanduser() for file in files),
-        identity=identity.expanduser() if identity else None,
-    )  # fmt: skip
+    for option, path, what in (
+        ("--identity", source.identity, "private key"),
+        ("--known-hosts", source.known_hosts, "file"),
+    ):
+        if path is not None and not path.expanduser().is_file():
+            raise B2ctError(f"there is no {what} {path}", hint=f"correct {option}")
+    user, host, port = _address(source.ssh, endpoint)
+    known = places.places(site) if site and not source.known_hosts else ()
+    wishes = Wishes(jump=source.jump or "", ssh_config=source.ssh_config)
+    return Ways(known, wishes, WORDS).at(host, user, port)
 
 
-def _address(ssh: str | None, endpoint: Endpoint) -> tuple[str, str, int]:
+def _address(ssh: str | None, endpoint: Endpoint) -> tuple[str | None, str, int | None]:
     if ssh is None:
         if endpoint.host in LOCAL:
             raise B2ctError(
@@ -83,28 +109,14 @@ def _address(ssh: str | None, endpoint: Endpoint) -> tuple[str, str, int]:
                 hint="on the front-end itself name the file with --path; through a tunnel name the "
                 "front-end with --ssh HOST",
             )
-        return USER, endpoint.host, 22
+        return None, endpoint.host, None
     found = _SSH.fullmatch(ssh)
-    port = int(found["port"] or 22) if found else 0
-    if not found or not 0 < port < 65536 or ssh.startswith("-"):
+    port = int(found["port"]) if found and found["port"] else None
+    if not found or port == 0 or (port or 1) > 65535 or ssh.startswith("-"):
         raise B2ctError(
             f"--ssh {ssh!r} is no address", hint="give [USER@]HOST[:PORT], such as one.example.org"
         )
-    return found["user"] or USER, found["six"] or found["host"], port
-
-
-def _pinned(site: Site | None, host: str) -> str:
-    """The key in site.yaml of the control node that has this address or name."""
-    for node in site.with_role(Role.CONTROL, Role.SINGLE) if site else ():
-        domain = site.site.domain if site else None
-        names = {node.name, f"{node.name}.{domain}", node.address}
-        if node.host_key and host in names:
-            return " ".join(node.host_key.split()[:2])
-    return ""
-
-
-def _usual_known_hosts() -> tuple[Path, ...]:
-    return Path("~/.ssh/known_hosts"), Path("/etc/ssh/ssh_known_hosts")
+    return found["user"], found["six"] or found["host"], port
 
 
 @dataclass(frozen=True)
@@ -117,6 +129,8 @@ class Source:
     folder: str | None = None
     known_hosts: Path | None = None
     identity: Path | None = None
+    jump: str | None = None
+    ssh_config: Path | None = None
 
     def check(self) -> None:
         """Raise B2ctError for what contradicts itself."""
@@ -150,12 +164,10 @@ def plan(
         return There(checked_url(source.url))
     if source.path is not None:
         return There(checked_path(source.path, datastore))
-    server = server_of(
-        source.ssh, endpoint, site, known_hosts=source.known_hosts, identity=source.identity
-    )
+    way = _target(source, endpoint, site)
     place = source.folder or next(iter(_folders(datastore, "SAFE_DIRS")), FOLDER)
     target = posixpath.join(place, f"b2ct-{_plain(name)}-{sha256[:16]}.qcow2")
-    return Upload(server, checked_path(target, datastore))
+    return Upload(way, checked_path(target, datastore), source.known_hosts, source.identity)
 
 
 def checked_url(url: str) -> str:

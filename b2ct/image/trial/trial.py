@@ -153,7 +153,7 @@ class _Work:
         self._say(f"logged in after {took:.0f} s")
         findings = [Finding("login", True, f"root by key after {took:.0f} s")]
         try:
-            for finding in checks.all_of(trial, lambda command: shell.run(command, timeout=300)):
+            for finding in checks.all_of(trial, lambda command: shell.run(command, 300)):
                 self._go_on()
                 findings.append(finding)
             findings += [self._methods(running), self._agent(running)]
@@ -169,7 +169,7 @@ class _Work:
     @staticmethod
     def _methods(running: Running) -> Finding:
         """sshd lets nobody in by password."""
-        offered = login.methods_offered(running.ssh_port())
+        offered = login.methods_offered(running)
         return Finding("login methods", offered == ("publickey",), ", ".join(offered), "publickey")
 
     def _agent(self, running: Running) -> Finding:

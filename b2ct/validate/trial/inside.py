@@ -12,7 +12,7 @@ from b2ct.validate.trial.stages import Stage, Trial
 
 if TYPE_CHECKING:
     from b2ct.site.model import Site
-    from b2ct.validate.trial.door import Shell
+    from b2ct.ssh.fresh import Shell
 
 MOUNT_SECONDS = 40
 _PROXY = re.compile(r"through proxy (\S+)")

@@ -47,23 +47,22 @@ def test_the_usual_way() -> None:
     way = plan(Source(), site=pinned())
     assert isinstance(way, Upload)
     assert way.path == "/var/tmp/b2ct-w.v2-abababababababab.qcow2"
-    assert str(way.server) == "root@10.0.0.10"
-    assert way.server.host_key == " ".join(KEY.split()[:2])
+    assert way.target.account == "root@10.0.0.10"
+    assert way.target.host_key == " ".join(KEY.split()[:2])
 
 
 def test_another_host_is_not_the_pinned_one() -> None:
     way = plan(Source(ssh="admin@other.example.org:2222"), site=pinned())
     assert isinstance(way, Upload)
-    assert (str(way.server), way.server.host_key) == ("admin@other.example.org:2222", "")
-    assert way.server.ssh == "ssh -p 2222 admin@other.example.org"
-    assert [path.name for path in way.server.known_hosts] == ["known_hosts", "ssh_known_hosts"]
+    assert (way.target.account, way.target.host_key) == ("admin@other.example.org:2222", "")
+    assert way.known_hosts is None
 
 
 @pytest.mark.parametrize("host", ["one", "one.b2ct.example.org", "10.0.0.10"])
 def test_every_name_of_the_control_node_is_pinned(host: str) -> None:
     way = plan(Source(ssh=host), LOCAL, site=pinned())
     assert isinstance(way, Upload)
-    assert way.server.host_key
+    assert way.target.host_key
 
 
 @pytest.mark.parametrize(
@@ -78,7 +77,7 @@ def test_every_name_of_the_control_node_is_pinned(host: str) -> None:
 def test_addresses(said: str, server: tuple[str, str, int]) -> None:
     way = plan(Source(ssh=said))
     assert isinstance(way, Upload)
-    assert (way.server.user, way.server.host, way.server.port) == server
+    assert (way.target.user, way.target.host, way.target.port) == server
 
 
 @pytest.mark.parametrize("said", ["", "-oProxyCommand=x", "a b", "h:0", "h:99999", "me@", "h;id"])

@@ -1,0 +1,44 @@
+"""Where the machines of a site are: how each is reached, and which key its sshd must show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from b2ct.site.model import Node, Site
+
+
+@dataclass(frozen=True)
+class Place:
+    """A machine, as somebody who logs in to it knows it."""
+
+    name: str
+    """In site.yaml."""
+    host: str
+    """The address or name by which it is reached."""
+    names: frozenset[str]
+    """All that it is called."""
+    host_key: str
+    """`type base64`; empty: site.yaml pins none."""
+
+
+def reached(node: Node, site: Site) -> str:
+    """The address or name by which a node is reached over ssh."""
+    return node.address or _full(node, site)
+
+
+def place(node: Node, site: Site) -> Place:
+    """Of one node."""
+    key = " ".join(node.host_key.split()[:2]) if node.host_key else ""
+    host = reached(node, site)
+    return Place(node.name, host, frozenset({node.name, _full(node, site), host}), key)
+
+
+def places(site: Site) -> tuple[Place, ...]:
+    """Of all nodes."""
+    return tuple(place(node, site) for node in site.nodes)
+
+
+def _full(node: Node, site: Site) -> str:
+    return f"{node.name}.{site.site.domain}" if site.site.domain else node.name
