@@ -12,16 +12,17 @@ VERBS: Verbs = {
     "check": ("image_definitions", "check", "Say all that is wrong with a definition."),
     "schema": ("image_definitions", "schema", "Print the JSON Schema of a definition."),
     "build": ("image_build", "build", "Build a QCOW2 image from a definition."),
-    "cache": ("image_cache", "cache", "Show or empty the cache of layers."),
+    "test": ("image_test", "try_image", "Boot an image with a context, log in, and look."),
     "verify": ("image_verify", "verify", "Check an image against its manifest and signature."),
     "sign": ("image_verify", "sign", "Sign an image's manifest with an SSH key."),
-    "test": ("image_test", "try_image", "Boot an image with a context, log in, and look."),
+    "cache": ("image_cache", "cache", "Show or empty the cache of layers."),
     "versions": ("image_versions", "versions", "List an image's versions in OpenNebula."),
     "rollback": ("image_versions", "rollback", "Let new VMs start from another version."),
 }
+STAGES = {"list": "Choose a definition", "build": "Build and prove", "versions": "In OpenNebula"}
 
 
-@click.group(cls=LazyGroup, verbs=VERBS)
+@click.group(cls=LazyGroup, verbs=VERBS, stages=STAGES)
 def image() -> None:
     """Build, prove and try worker images.
 

@@ -16,9 +16,13 @@ Verbs = Mapping[str, tuple[str, str, str]]
 class LazyGroup(click.Group):
     """A click group over a table of verbs, so that `--help` and a fast verb import little."""
 
-    def __init__(self, *args: Any, verbs: Verbs, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, verbs: Verbs, stages: Mapping[str, str] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.verbs = verbs
+        self.stages = stages or {}
+        """Verb -> title of the section of `--help` that begins with it."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """The verbs in the order of the table."""
@@ -43,6 +47,13 @@ class LazyGroup(click.Group):
         return [*fit, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """List the verbs without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, _, text) in self.verbs.items()])
+        """List the verbs by the stage of the work, without importing them."""
+        sections: list[tuple[str, list[tuple[str, str]]]] = []
+        width = max(map(len, self.verbs))
+        for name, (_, _, text) in self.verbs.items():
+            if not sections or name in self.stages:
+                sections.append((self.stages.get(name, "Commands"), []))
+            sections[-1][1].append((name.ljust(width), text))
+        for title, rows in sections:
+            with formatter.section(title):
+                formatter.write_dl(rows)

@@ -21,34 +21,44 @@ VERBS: Verbs = {
     "kickstart": ("kickstart", "kickstart", "Render the kickstart of a role or a node."),
     "iso": ("iso", "iso", "Make an installer ISO that installs by itself."),
     "usb": ("usb", "usb", "Make, write, prove and restore USB keys."),
-    "image": ("image", "image", "Build, prove and try worker images."),
     "boot": ("boot", "boot", "Boot an image in QEMU and prove which kickstart it finds."),
-    "practice": (
-        "practice",
-        "practice",
-        "Build a practice installer, packages, or a whole practice site.",
-    ),
-    "context": ("context", "context", "Show what the VMs of a site are told when they start."),
+    "plan": ("plan", "plan", "Say what `b2ct apply` would do to the cloud."),
+    "apply": ("plan", "apply", "Make the cloud what site.yaml says."),
+    "image": ("image", "image", "Build, prove and try worker images."),
     "register-image": (
         "register_image",
         "register_image",
         "Make an image file something that VMs start from.",
     ),
-    "template": ("template", "template", "Write image and VM templates as files."),
     "instantiate": ("instantiate", "instantiate", "Start VMs from a VM template."),
-    "plan": ("plan", "plan", "Say what `b2ct apply` would do to the cloud."),
-    "apply": ("plan", "apply", "Make the cloud what site.yaml says."),
-    "drain": ("drain", "drain", "Take a hypervisor out of service."),
-    "status": ("status", "status", "Show hosts, VMs, images and datastores, and what is wrong."),
+    "template": ("template", "template", "Write image and VM templates as files."),
+    "context": ("context", "context", "Show what the VMs of a site are told when they start."),
     "dirac": ("dirac", "dirac", "Attach the site to a DIRAC server, and test that."),
     "gateway": ("gateway", "gateway", "Let a DIRAC server without our driver fill the cloud."),
+    "validate": ("validate", "validate", "Prove that the site works, node by node and as a whole."),
+    "status": ("status", "status", "Show hosts, VMs, images and datastores, and what is wrong."),
+    "drain": ("drain", "drain", "Take a hypervisor out of service."),
     "reap": ("reap", "reap", "Terminate the unused VMs of DIRAC's user."),
     "squid": ("squid", "squid", "Check the squids through which VMs get their software."),
-    "validate": ("validate", "validate", "Prove that the site works, node by node and as a whole."),
     "self": ("self", "itself", "Bring this B2CT to the control node."),
-    "completion": ("completion", "completion", "Print the script that completes b2ct at Tab."),
+    "practice": (
+        "practice",
+        "practice",
+        "Build a practice installer, packages, or a whole practice site.",
+    ),
     "doctor": ("doctor", "doctor", "Say which host tools are missing and how to install them."),
+    "completion": ("completion", "completion", "Print the script that completes b2ct at Tab."),
 }
+STAGES = {
+    "init": "Describe the site",
+    "kickstart": "Install the machines",
+    "plan": "Build the cloud",
+    "dirac": "Bring in jobs",
+    "validate": "Look after it",
+    "practice": "Rehearse",
+    "doctor": "This computer",
+}
+"""A newcomer's path: the section of `--help` that begins with a verb."""
 
 
 def _say_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
@@ -60,7 +70,12 @@ def _say_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
         ctx.exit()
 
 
-@click.group(cls=LazyGroup, verbs=VERBS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    verbs=VERBS,
+    stages=STAGES,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_say_version,
     help="Say version and commit, and exit.",

@@ -13,9 +13,10 @@ VERBS: Verbs = {
     "verify": ("usb_stick", "verify", "Compare what is on a stick with an image."),
     "restore": ("usb_stick", "restore", "Make an ordinary stick of it again."),
 }
+STAGES = {"image": "Make a key", "list": "Write it, and prove it", "restore": "Afterwards"}
 
 
-@click.group(cls=LazyGroup, verbs=VERBS)
+@click.group(cls=LazyGroup, verbs=VERBS, stages=STAGES)
 def usb() -> None:
     """Make, write, prove and restore USB sticks.
 
