@@ -143,6 +143,11 @@ _BELOW_CLI = (
         *("site", "kickstart", "supply", "validate", "ssh"),
     ),
     _room(
+        "guide",
+        "what comes next for a site: `look` sees how far it is, `path` decides",
+        *("site", "media", "one", "cloud", "validate"),
+    ),
+    _room(
         "rehearsal",
         "a site to practise on: a small installer (`installer/`), synthetic packages "
         "(`packages/`), machines in namespaces (`site/`), a double of oned (`oned/`)",

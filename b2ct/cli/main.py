@@ -15,6 +15,7 @@ from b2ct.core import console
 from b2ct.core.errors import EXIT_INTERRUPTED, B2ctError
 
 VERBS: Verbs = {
+    "next": ("next", "following", "Say what is done, what comes next, and with which command."),
     "init": ("site", "init", "Write a commented site.yaml to start from."),
     "check": ("site", "check", "Say all that is wrong with a site.yaml."),
     "schema": ("site", "schema", "Print the JSON Schema of site.yaml."),
@@ -50,7 +51,7 @@ VERBS: Verbs = {
     "completion": ("completion", "completion", "Print the script that completes b2ct at Tab."),
 }
 STAGES = {
-    "init": "Describe the site",
+    "next": "Describe the site",
     "kickstart": "Install the machines",
     "plan": "Build the cloud",
     "dirac": "Bring in jobs",

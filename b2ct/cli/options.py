@@ -141,8 +141,8 @@ def load_site(site_file: Path | None) -> ChosenSite:
     return ChosenSite(Site(), Path.cwd())
 
 
-def site_if_any(site_file: Path | None) -> ChosenSite | None:
-    """The same; None where there is no site.yaml."""
+def site_if_any(site_file: Path | None, *, asking: bool = True) -> ChosenSite | None:
+    """The same; None where there is no site.yaml. Without `asking`, nobody is asked to trust it."""
     from b2ct.site.chosen import ChosenSite
     from b2ct.site.load import load_read
     from b2ct.site.trust import Origin
@@ -151,7 +151,9 @@ def site_if_any(site_file: Path | None) -> ChosenSite | None:
     if found is None:
         return None
     read, text = load_read(found)
-    return ChosenSite(read, found.absolute().parent, Origin(found, text), trust.consent())
+    return ChosenSite(
+        read, found.absolute().parent, Origin(found, text), trust.consent(asking=asking)
+    )
 
 
 def needed_site(site_file: Path | None, what: str, *, instead: str = "") -> ChosenSite:

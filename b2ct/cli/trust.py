@@ -39,13 +39,17 @@ in_clear_option = _flag(
 )
 
 
-def consent() -> Consent:
+def consent(*, asking: bool = True) -> Consent:
     """Who is asked in this run, and what the command line has said already."""
     from b2ct.core.consent import Consent, folder_of
 
     context = click.get_current_context(silent=True)
     said = frozenset(context.meta.get(_SAID, ())) if context else frozenset[str]()
-    return Consent(_ask, said, folder_of())
+    return Consent(_ask if asking else _silent, said, folder_of())
+
+
+def _silent(_question: Question) -> None:
+    """Nobody is asked."""
 
 
 def _ask(question: Question) -> bool | None:

@@ -38,6 +38,7 @@ DIRAC_SECRET = "site.yaml (secrets.dirac_password)"  # noqa: S105 - a place
 SITE_SECRETS = frozenset({ADMIN_SECRET, DIRAC_SECRET})
 """Where credentials come from that are the site's own."""
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+NONE_FOUND = "no credentials for OpenNebula were found"
 
 Notice = Callable[[str], None]
 
@@ -94,6 +95,15 @@ class SiteAccess:
     """The control node made the password itself: `password` has none."""
     allow: Callable[[], None] = lambda: None
     """Asks whether the password may go to the server that site.yaml names. Raises B2ctError."""
+
+
+class NoCredentialsError(B2ctError):
+    """Nothing says as whom to speak to OpenNebula."""
+
+    def __init__(self, message: str, *, hint: str, command: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.command = command
+        """Fetches them; empty: no command does."""
 
 
 def find(
@@ -215,19 +225,20 @@ def _credentials(
     raise _none_found(folders[0], site)
 
 
-def _none_found(home: Path | None, site: SiteAccess | None) -> B2ctError:
+def _none_found(home: Path | None, site: SiteAccess | None) -> NoCredentialsError:
     home_file = (home or Path("~/.one")) / "one_auth"
     hint = (
         f"put `user:password` into {home_file} (mkdir -p {home_file.parent}; chmod 600), or name "
         "a file with --auth"
     )
     if site:
-        hint = (
-            "the control node made oneadmin's password itself: "
+        command = (
             f"(umask 077; mkdir -p {home_file.parent}; ssh root@{site.control} cat "
             f"{SYSTEM}/one_auth > {home_file})"
         )
-    return B2ctError("no credentials for OpenNebula were found", hint=hint)
+        hint = f"the control node made oneadmin's password itself: {command}"
+        return NoCredentialsError(NONE_FOUND, hint=hint, command=command)
+    return NoCredentialsError(NONE_FOUND, hint=hint)
 
 
 def _there(path: Path) -> bool:

@@ -14,6 +14,8 @@ from b2ct.validate.results import Outcome, Report
 FOLDER = "history"
 KEEP = 60
 """Runs; older ones are removed."""
+LARGEST = 64 * 2**20
+"""Bytes of such a file; 5,000 nodes have 1 MB."""
 
 _LETTERS = {
     Outcome.PASSED: "p",
@@ -75,16 +77,28 @@ def load(folder: Path, before: str) -> tuple[Former, ...]:
 
     A file that is none of ours, or damaged, is passed over: a history is no reason to fail.
     """
-    found = []
-    for path in folder.glob("*.json"):
-        try:
-            values = json.loads(path.read_bytes())
-            former = Former(**{**values, "nodes": tuple(values["nodes"])})
-            if _STAMP.fullmatch(former.started) and former.started < before:
-                found.append(former)
-        except (OSError, ValueError, TypeError, KeyError):
-            continue
+    read = (_read(path) for path in folder.glob("*.json"))
+    found = [former for former in read if former and former.started < before]
     return tuple(sorted(found, key=lambda former: former.started, reverse=True))
+
+
+def newest(folder: Path) -> Former | None:
+    """The last run that is kept, whatever became of it; None where it cannot be read."""
+    for path in sorted(folder.glob("????-??-??T*Z.json"), reverse=True):
+        if former := _read(path):
+            return former
+    return None
+
+
+def _read(path: Path) -> Former | None:
+    """A file that is none of ours, or damaged, says nothing."""
+    try:
+        with path.open("rb") as file:
+            values = json.loads(file.read(LARGEST))
+        former = Former(**{**values, "nodes": tuple(values["nodes"])})
+        return former if _STAMP.fullmatch(former.started) else None
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 def store(folder: Path, report: Report) -> None:
