@@ -115,8 +115,9 @@ class Cloud:
         self.clusters.add(Cluster(self, self.clusters.take_id(), "default", reserved))
         # Numbers below 100 are oned's own.
         self.clusters.next_id = 100
+        driver = "local" if self.release.tm_local else "ssh"
         for number, (name, items) in enumerate(_DATASTORES):
-            common = [("SAFE_DIRS", "/var/tmp"), ("RESTRICTED_DIRS", "/"), ("TM_MAD", "ssh")]
+            common = [("SAFE_DIRS", "/var/tmp"), ("RESTRICTED_DIRS", "/"), ("TM_MAD", driver)]
             datastore = Datastore(self, number, name, Template([*items, *common]))
             datastore.permissions = "110100000"
             datastore.settle()

@@ -8,7 +8,7 @@ from typing import ClassVar
 from b2ct.rehearsal.oned import xmlwriter
 from b2ct.rehearsal.oned.acl import ADMIN, CREATE, USE
 from b2ct.rehearsal.oned.entities import Entity, Pool, bad_name
-from b2ct.rehearsal.oned.errors import action, internal, taken
+from b2ct.rehearsal.oned.errors import action, internal, not_allocated, taken
 from b2ct.rehearsal.oned.rpc import Call, method
 from b2ct.rehearsal.oned.template import Template
 
@@ -45,7 +45,8 @@ def allocate(call: Call, name: str) -> int:
     call.may(CREATE, "CLUSTER")
     same = cloud.clusters.named(name)
     if same:
-        raise taken("CLUSTER", same.id)
+        error = taken("CLUSTER", same.id)
+        raise not_allocated("CLUSTER", error.text) if cloud.release.pool_refusals else error
     problem = bad_name(name)
     if problem:
         raise internal(problem)
@@ -100,9 +101,9 @@ def _leave(call: Call, cluster_id: int, collection: str, target: Entity) -> int:
     call.may(ADMIN, "CLUSTER", cluster)
     cluster.members[collection].discard(target.id)
     if collection == "HOSTS":
-        # and the answer is the number of the cluster that the host is in now
         call.cloud.clusters[0].members[collection].add(target.id)
-        return 0
+        # Before 7.2 the answer is the number of the cluster that the host is in now.
+        return cluster_id if call.cloud.release.pool_refusals else 0
     return cluster_id
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from b2ct.rehearsal.oned import xmlwriter
@@ -12,7 +12,7 @@ from b2ct.rehearsal.oned.entities import Owned, bad_name
 from b2ct.rehearsal.oned.errors import action, internal, taken
 from b2ct.rehearsal.oned.releases import Release
 from b2ct.rehearsal.oned.rpc import Call, method
-from b2ct.rehearsal.oned.template import Template, parse
+from b2ct.rehearsal.oned.template import Template
 
 IMAGE_DS, SYSTEM_DS, FILE_DS, BACKUP_DS = 0, 1, 2, 3
 _TYPES = {"IMAGE_DS": 0, "SYSTEM_DS": 1, "FILE_DS": 2, "BACKUP_DS": 3}
@@ -32,6 +32,9 @@ class TmMad:
     driver: str = ""
     disk_type: str = ""
     ds_migrate: bool = True
+    live_migrate: bool = True
+    migrate_snapshots: bool = True
+    persistent_snapshots: bool = True
     modes: tuple[tuple[str, str, str, str], ...] = ()
 
 
@@ -41,9 +44,13 @@ TM_MADS = {
     "shared": TmMad(True, "NONE", allow_orphans="FORMAT", modes=(_SSH,)),
     "qcow2": TmMad(True, "NONE", allow_orphans="FORMAT", driver="qcow2", modes=(_SSH,)),
     "ssh": TmMad(False, allow_orphans="YES"),
-    "local": TmMad(False, allow_orphans="YES"),
-    "fs_lvm": TmMad(True, driver="raw", disk_type="BLOCK"),
-    "fs_lvm_ssh": TmMad(True, driver="raw", disk_type="BLOCK"),
+    "local": TmMad(False, allow_orphans="FORMAT"),
+    "fs_lvm": TmMad(
+        True, driver="raw", disk_type="BLOCK", live_migrate=False, migrate_snapshots=False
+    ),
+    "fs_lvm_ssh": TmMad(
+        True, driver="raw", disk_type="BLOCK", migrate_snapshots=False, persistent_snapshots=False
+    ),
     "ceph": TmMad(
         True,
         "NONE",
@@ -51,9 +58,11 @@ TM_MADS = {
         "mixed",
         driver="raw",
         ds_migrate=False,
+        live_migrate=False,
+        migrate_snapshots=False,
         modes=(_SSH, ("shared", "NONE", "SELF", "RBD")),
     ),
-    "dev": TmMad(True, "NONE", "NONE", "YES"),
+    "dev": TmMad(True, "NONE", "NONE", "YES", live_migrate=False, migrate_snapshots=False),
 }
 DS_MADS = ("dummy", "fs", "lvm", "ceph", "dev", "iscsi_libvirt", "rsync", "restic")
 
@@ -104,6 +113,9 @@ class Datastore(Owned):
         if self.type == SYSTEM_DS:
             template.set("SHARED", "YES" if tm.shared else "NO")
             template.set("DS_MIGRATE", "YES" if tm.ds_migrate else "NO")
+            if self.cloud.release.live_migration:
+                template.set("DS_LIVE_MIGRATE", "YES" if tm.live_migrate else "NO")
+                template.set("DS_MIGRATE_SNAP", "YES" if tm.migrate_snapshots else "NO")
             for name in ("LN_TARGET", "CLONE_TARGET"):
                 template.erase(name)
         else:
@@ -120,6 +132,8 @@ class Datastore(Owned):
             if tm.disk_type:
                 template.set("DISK_TYPE", tm.disk_type)
         template.set("ALLOW_ORPHANS", tm.allow_orphans)
+        if self.cloud.release.plans:
+            template.set("PERSISTENT_SNAPSHOTS", "YES" if tm.persistent_snapshots else "NO")
 
     def updated(self, old: Template) -> None:
         """After one.datastore.update: what it is made of stays, what follows from it is new."""
@@ -151,7 +165,10 @@ def tm_conf(release: Release, name: str) -> TmMad:
     """Raises: OneError if oned.conf of that release has no such driver."""
     if name not in TM_MADS or (name == "local" and not release.tm_local):
         raise internal(f'TM_MAD named "{name}" is not defined in oned.conf')
-    return TM_MADS[name]
+    found = TM_MADS[name]
+    if release.live_migration:  # and there is one way less to use Ceph
+        return replace(found, modes=tuple(mode for mode in found.modes if mode is _SSH))
+    return found
 
 
 def _check(release: Release, template: Template, kind: int) -> None:
@@ -170,7 +187,7 @@ def _check(release: Release, template: Template, kind: int) -> None:
 @method("one.datastore.allocate")
 def allocate(call: Call, text: str, cluster_id: int = -1) -> int:
     cloud = call.cloud
-    template = parse(text)
+    template = call.parse(text)
     cluster = cloud.clusters[cluster_id if cluster_id != -1 else 0]
     call.may_all((CREATE, "DATASTORE", None), (ADMIN, "CLUSTER", cluster))
     name = template.pop("NAME")

@@ -11,7 +11,7 @@ from b2ct.rehearsal.oned.entities import Entity, Lock, Owned, Pool, bad_name
 from b2ct.rehearsal.oned.errors import NAMES, OneError, action, internal, unauthorized
 from b2ct.rehearsal.oned.images import RESTRICTED as IMAGE_RESTRICTED
 from b2ct.rehearsal.oned.rpc import METHODS, Call
-from b2ct.rehearsal.oned.template import Template, parse
+from b2ct.rehearsal.oned.template import Template
 from b2ct.rehearsal.oned.vm import Vm
 from b2ct.rehearsal.oned.vm_build import check_restricted
 from b2ct.rehearsal.oned.vnets import RESTRICTED as VNET_RESTRICTED
@@ -44,7 +44,7 @@ def _update(service: str) -> Callable[..., int]:
         target: Entity = _pool(call, service)[object_id]
         call.may(ADMIN if service in ("host", "cluster", "group") else MANAGE, target.kind, target)
         try:
-            wanted = parse(text)
+            wanted = call.parse(text)
         except OneError as error:
             raise internal(f"Cannot update template. {error.text}") from None
         _guard(call, service, wanted.names())

@@ -9,7 +9,7 @@ from b2ct.rehearsal.oned import xmlwriter
 from b2ct.rehearsal.oned.acl import ADMIN, CREATE, MANAGE, USE
 from b2ct.rehearsal.oned.clusters import membership
 from b2ct.rehearsal.oned.entities import Entity, bad_name
-from b2ct.rehearsal.oned.errors import action, internal, taken
+from b2ct.rehearsal.oned.errors import OneError, action, internal, not_allocated, taken
 from b2ct.rehearsal.oned.rpc import Call, method
 from b2ct.rehearsal.oned.states import HostState
 from b2ct.rehearsal.oned.template import Template
@@ -52,8 +52,14 @@ class Host(Entity):
             ("HOSTNAME", self.name),
             ("HYPERVISOR", self.vm_mad),
             ("MODELNAME", "Dummy(R) Core @ 3.2GHz"),
+            *self._totals(),
         ):
             self.template.set(name, value)
+
+    def _totals(self) -> tuple[tuple[str, str], ...]:
+        if not self.cloud.release.plans:
+            return ()
+        return ("TOTALCPU", str(self.cpu)), ("TOTALMEMORY", str(self.memory))
 
     def fail(self, message: str = "Error monitoring host") -> None:
         """What the site sees when the node is dead: state ERROR and a message."""
@@ -135,12 +141,12 @@ def allocate(call: Call, name: str, im_mad: str, vm_mad: str, cluster_id: int = 
     if problem:
         raise internal(problem)
     if not im_mad:
-        raise internal("IM_MAD_NAME cannot be empty.")
+        raise _refused(call, internal("IM_MAD_NAME cannot be empty."))
     if not vm_mad:
-        raise internal("VMM_MAD_NAME cannot be empty.")
+        raise _refused(call, internal("VMM_MAD_NAME cannot be empty."))
     same = cloud.hosts.named(name)
     if same:
-        raise taken("HOST", same.id)
+        raise _refused(call, taken("HOST", same.id))
     template = Template(
         [("IM_MAD", im_mad), ("VM_MAD", vm_mad), ("RESERVED_CPU", ""), ("RESERVED_MEM", "")]
     )
@@ -149,6 +155,11 @@ def allocate(call: Call, name: str, im_mad: str, vm_mad: str, cluster_id: int = 
     cluster.members["HOSTS"].add(host.id)
     cloud.clock.after(cloud.timing.host_monitored, lambda: _monitor(host))
     return host.id
+
+
+def _refused(call: Call, error: OneError) -> OneError:
+    """The request itself refuses it; later releases leave that to the pool."""
+    return not_allocated("HOST", error.text) if call.cloud.release.pool_refusals else error
 
 
 def _monitor(host: Host) -> None:
@@ -167,6 +178,9 @@ def status(call: Call, host_id: int, wanted: int) -> int:
         call.cloud.clock.after(call.cloud.timing.host_monitored, lambda: _monitor(host))
     elif wanted:
         host.set_state(HostState.DISABLED if wanted == 1 else HostState.OFFLINE)
+        if wanted == 2:
+            for name in ("TOTALCPU", "TOTALMEMORY"):
+                host.template.erase(name)
     return host_id
 
 

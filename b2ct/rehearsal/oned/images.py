@@ -15,7 +15,7 @@ from b2ct.rehearsal.oned.pools import visible
 from b2ct.rehearsal.oned.quotas import Usage
 from b2ct.rehearsal.oned.rpc import Call, method
 from b2ct.rehearsal.oned.states import ImageState
-from b2ct.rehearsal.oned.template import Template, parse
+from b2ct.rehearsal.oned.template import Template
 
 TYPES = {"OS": 0, "CDROM": 1, "DATABLOCK": 2, "KERNEL": 3, "RAMDISK": 4, "CONTEXT": 5, "BACKUP": 6}
 _FILE_TYPES = {"KERNEL", "RAMDISK", "CONTEXT"}
@@ -69,10 +69,11 @@ class Image(Owned):
             "<CURRENT_BASE><![CDATA[-1]]></CURRENT_BASE>"
             "<NEXT_SNAPSHOT><![CDATA[0]]></NEXT_SNAPSHOT></SNAPSHOTS>"
         )
+        modified = f"<MODTIME>{self.regtime}</MODTIME>" if self.cloud.release.modified else ""
         return (
             f"<IMAGE>{self.head_xml()}<TYPE>{TYPES[self.type]}</TYPE>"
             f"<DISK_TYPE>{self.disk_type}</DISK_TYPE><PERSISTENT>{int(self.persistent)}"
-            f"</PERSISTENT><REGTIME>{self.regtime}</REGTIME>"
+            f"</PERSISTENT><REGTIME>{self.regtime}</REGTIME>{modified}"
             f"{xmlwriter.cdata('SOURCE', self.source)}{xmlwriter.cdata('PATH', self.path)}"
             f"{xmlwriter.cdata('FORMAT', self.format)}{xmlwriter.cdata('FS', self.fs)}"
             f"<SIZE>{self.size_mb}</SIZE><STATE>{int(self.state)}</STATE>"
@@ -180,7 +181,7 @@ def _new(call: Call, template: Template, datastore: Datastore, size_mb: int) -> 
 @method("one.image.allocate")
 def allocate(call: Call, text: str, ds_id: int, no_check: bool = False) -> int:
     cloud = call.cloud
-    template = parse(text)
+    template = call.parse(text)
     datastore = cloud.datastores[ds_id]
     if datastore.type in (SYSTEM_DS, BACKUP_DS):
         raise not_allocated(
@@ -237,8 +238,15 @@ def _copied(image: Image, datastore: Datastore, kind: str) -> None:
 
 
 def _copy_problem(image: Image, datastore: Datastore, target: str) -> str:
-    if not image.path:
-        return ""
+    """What oned keeps of what the driver said."""
+    said = _driver_said(image, datastore, target) if image.path else ""
+    if not said or not image.cloud.release.last_line:
+        return said
+    _, refused, why = said.partition("Not allowed to copy image ")
+    return refused + why or f"Error copying {image.path} to {target}"
+
+
+def _driver_said(image: Image, datastore: Datastore, target: str) -> str:
     files = image.cloud.files
     problem = files.copy_problem(
         image.path, datastore.template.get("SAFE_DIRS"), datastore.template.get("RESTRICTED_DIRS")

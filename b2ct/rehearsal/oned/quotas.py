@@ -24,6 +24,7 @@ METRICS = {
     ),
     "IMAGE": ("RVMS",),
 }
+_PCI = ("PCI_DEV", "PCI_NIC", "RUNNING_PCI_DEV", "RUNNING_PCI_NIC")
 Usage = dict[tuple[str, str], dict[str, float]]
 
 
@@ -38,8 +39,11 @@ class Quotas:
         self._limits: dict[tuple[str, str], dict[str, float]] = {}
         self._used: dict[tuple[str, str], dict[str, float]] = {}
 
-    def update(self, wanted: Template) -> None:
-        """Set limits; what the template does not name keeps its value."""
+    def update(self, wanted: Template, whose: dict[str, str]) -> None:
+        """Set limits; what the template does not name keeps its value.
+
+        `whose` is named in the refusal of a quota for VMs.
+        """
         for kind, metrics in METRICS.items():
             for attributes in wanted.vectors(kind):
                 key = (kind, "" if kind == "VM" else attributes.get("ID", ""))
@@ -48,7 +52,8 @@ class Quotas:
                 except ValueError:
                     limits = {"": -3}
                 if any(limit < -2 for limit in limits.values()):
-                    text = ",".join(f"{k}={v}" for k, v in sorted(attributes.items()))
+                    named = attributes | (whose if kind == "VM" else {})
+                    text = ",".join(f"{k}={v}" for k, v in sorted(named.items()))
                     raise action(f"Negative limits or bad format in quota {kind} = [ {text} ]")
                 self._limits.setdefault(key, dict.fromkeys(metrics, -1.0)).update(limits)
                 self._used.setdefault(key, dict.fromkeys(metrics, 0.0))
@@ -78,7 +83,8 @@ class Quotas:
         limits, used = self._limits[key].values(), self._used[key].values()
         return all(limit == -1 for limit in limits) and not any(used)
 
-    def xml(self) -> str:
+    def xml(self, *, pci: bool = False) -> str:
+        """`pci`: with the rows for PCI devices, of which the double has none."""
         parts = []
         for kind, metrics in METRICS.items():
             rows = ""
@@ -90,6 +96,8 @@ class Quotas:
                 for metric in metrics:
                     row[metric] = _number(limits[metric])
                     row[f"{metric}_USED"] = _number(used[metric])
+                if pci and kind == "VM":
+                    row |= dict.fromkeys(_PCI, "-1") | {f"{name}_USED": "0" for name in _PCI}
                 rows += xmlwriter.vector(kind, row)
             parts.append(f"<{kind}_QUOTA>{rows}</{kind}_QUOTA>")
         return "".join(parts)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
+from b2ct.rehearsal.oned import template
 from b2ct.rehearsal.oned.errors import Fault
 
 if TYPE_CHECKING:
@@ -42,6 +43,11 @@ class Call:
     @property
     def is_admin(self) -> bool:
         return self.uid == 0 or 0 in self.groups
+
+    def parse(self, text: str) -> template.Template:
+        """The attributes that the caller sent, as this release reads them."""
+        found = template.parse(text)
+        return found.trimmed() if self.cloud.release.trimmed else found
 
     def may(self, right: int, kind: str, target: Entity | None = None) -> None:
         """Raise the refusal if the caller may not."""

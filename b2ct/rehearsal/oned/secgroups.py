@@ -11,7 +11,7 @@ from b2ct.rehearsal.oned.entities import Owned, bad_name
 from b2ct.rehearsal.oned.errors import action, internal, taken
 from b2ct.rehearsal.oned.pools import visible
 from b2ct.rehearsal.oned.rpc import Call, method
-from b2ct.rehearsal.oned.template import Template, parse
+from b2ct.rehearsal.oned.template import Template
 
 
 @dataclass
@@ -50,7 +50,7 @@ def default_rules() -> Template:
 @method("one.secgroup.allocate")
 def allocate(call: Call, text: str) -> int:
     cloud = call.cloud
-    template = parse(text)
+    template = call.parse(text)
     call.may(CREATE, "SECGROUP")
     name = template.pop("NAME")
     problem = bad_name(name)

@@ -75,6 +75,13 @@ class Template:
     def xml(self, tag: str = "TEMPLATE") -> str:
         return f"<{tag}>{''.join(attribute_xml(n, v) for n, v in self)}</{tag}>"
 
+    def trimmed(self) -> Template:
+        """The same without white space around values."""
+        return Template(
+            (n, v.strip() if isinstance(v, str) else {k: part.strip() for k, part in v.items()})
+            for n, v in self._items
+        )
+
     def breaks_xml(self) -> bool:
         """Does a value hold the end of a CDATA section? oned cannot write it then."""
         values = [v for _, value in self for v in (value.values() if isinstance(value, dict)

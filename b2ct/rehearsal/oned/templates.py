@@ -11,7 +11,7 @@ from b2ct.rehearsal.oned.errors import internal, taken
 from b2ct.rehearsal.oned.images import delete as delete_image
 from b2ct.rehearsal.oned.pools import visible
 from b2ct.rehearsal.oned.rpc import Call, method
-from b2ct.rehearsal.oned.template import decrypted_xml, parse
+from b2ct.rehearsal.oned.template import decrypted_xml
 from b2ct.rehearsal.oned.vm_build import (
     check_restricted,
     complete_disk,
@@ -52,7 +52,7 @@ class VmTemplate(Owned):
 @method("one.template.allocate")
 def allocate(call: Call, text: str) -> int:
     cloud = call.cloud
-    template = parse(text)
+    template = call.parse(text)
     call.may(CREATE, "TEMPLATE")
     check_restricted(call, template)
     name = template.pop("NAME")
@@ -121,7 +121,7 @@ def instantiate_template(  # noqa: PLR0917 - the arguments are oned's
     call.may(USE, "TEMPLATE", made)
     template = made.template.copy()
     if extra:
-        wanted = parse(extra)
+        wanted = call.parse(extra)
         check_restricted(call, wanted)
         call.may(CREATE, "TEMPLATE")  # it is then taken for a new one
         template.merge(wanted)

@@ -46,12 +46,15 @@ class User(Entity):
             f"<ENABLED>{int(self.enabled)}</ENABLED>{self.template.xml()}"
         )
 
+    def _quotas(self) -> str:
+        return self.quotas.xml(pci=self.cloud.release.pci_quotas)
+
     def xml(self) -> str:
         default = f"<DEFAULT_USER_QUOTAS>{NO_LIMITS}</DEFAULT_USER_QUOTAS>"
-        return f"<USER>{self._body()}{self.quotas.xml()}{default}</USER>"
+        return f"<USER>{self._body()}{self._quotas()}{default}</USER>"
 
     def pool_xml(self) -> str:
-        quotas = f"<QUOTAS><ID>{self.id}</ID>{self.quotas.xml()}</QUOTAS>"
+        quotas = f"<QUOTAS><ID>{self.id}</ID>{self._quotas()}</QUOTAS>"
         return f"<USER>{self._body()}</USER>{quotas}"
 
 
@@ -75,13 +78,20 @@ class Group(Entity):
             f"{xmlwriter.ids('USERS', members)}{xmlwriter.ids('ADMINS', self.admins)}"
         )
 
+    def _quotas(self) -> str:
+        return self.quotas.xml(pci=self.cloud.release.pci_quotas)
+
+    def _vlans(self) -> str:
+        rules = xmlwriter.vector("VLAN_RULES", {"ID": str(self.id)})
+        return rules if self.cloud.release.vlan_rules else ""
+
     def xml(self) -> str:
         default = f"<DEFAULT_GROUP_QUOTAS>{NO_LIMITS}</DEFAULT_GROUP_QUOTAS>"
-        return f"<GROUP>{self._body()}{self.quotas.xml()}{default}</GROUP>"
+        return f"<GROUP>{self._body()}{self._quotas()}{self._vlans()}{default}</GROUP>"
 
     def pool_xml(self) -> str:
-        quotas = f"<QUOTAS><ID>{self.id}</ID>{self.quotas.xml()}</QUOTAS>"
-        return f"<GROUP>{self._body()}</GROUP>{quotas}"
+        quotas = f"<QUOTAS><ID>{self.id}</ID>{self._quotas()}</QUOTAS>"
+        return f"<GROUP>{self._body()}</GROUP>{quotas}{self._vlans()}"
 
 
 def _limits(text: str) -> Template:
@@ -90,6 +100,11 @@ def _limits(text: str) -> Template:
         return parse(text)
     except OneError as error:
         raise action(error.text) from None
+
+
+def _whose(call: Call, **owner: int) -> dict[str, str]:
+    """What oned itself puts into a quota for VMs before it checks that."""
+    return {k.upper(): str(v) for k, v in owner.items()} if call.cloud.release.plans else {}
 
 
 @method("one.user.allocate")
@@ -207,7 +222,7 @@ def user_quota(call: Call, user_id: int, text: str) -> int:
         raise unauthorized(call.uid, f"Not authorized to perform ADMIN USER [{user_id}]")
     if user_id == 0:
         raise action("Cannot set quotas for oneadmin user")
-    user.quotas.update(_limits(text))
+    user.quotas.update(_limits(text), _whose(call, uid=user_id))
     return user_id
 
 
@@ -283,7 +298,7 @@ def group_quota(call: Call, group_id: int, text: str) -> int:
         raise unauthorized(call.uid, f"Not authorized to perform ADMIN GROUP [{group_id}]")
     if group_id == 0:
         raise action("Cannot set quotas for oneadmin group")
-    group.quotas.update(_limits(text))
+    group.quotas.update(_limits(text), _whose(call, gid=group_id))
     return group_id
 
 

@@ -36,7 +36,7 @@ class History:
             f"<HID>{self.host}</HID><CID>{self.cluster}</CID>"
         )
 
-    def xml(self, vm_id: int, sequence: int) -> str:
+    def xml(self, vm_id: int, sequence: int, *, plans: bool) -> str:
         spans = "".join(
             f"<{name}STIME>{start}</{name}STIME><{name}ETIME>{end}</{name}ETIME>"
             for name, (start, end) in (
@@ -49,7 +49,8 @@ class History:
         return (
             f"<HISTORY>{self._head(vm_id, sequence)}<STIME>{self.start}</STIME>"
             f"<ETIME>{self.end}</ETIME>{xmlwriter.cdata('VM_MAD', self.vm_mad)}"
-            f"{xmlwriter.cdata('TM_MAD', self.tm_mad)}<DS_ID>{self.datastore}</DS_ID>{spans}"
+            f"{xmlwriter.cdata('TM_MAD', self.tm_mad)}<DS_ID>{self.datastore}</DS_ID>"
+            f"{'<PLAN_ID>-1</PLAN_ID><ACTION_ID>0</ACTION_ID>' if plans else ''}{spans}"
             f"<ACTION>{self.action}</ACTION><UID>{uid}</UID><GID>{gid}</GID>"
             f"<REQUEST_ID>{request}</REQUEST_ID></HISTORY>"
         )
@@ -125,7 +126,8 @@ class Vm(Owned):
         return f"<STATE>{int(self.state)}</STATE><LCM_STATE>{int(self.lcm)}</LCM_STATE>"
 
     def _full(self, *, permissions: bool) -> str:
-        history = "".join(h.xml(self.id, n) for n, h in enumerate(self.history))
+        plans = self.cloud.release.plans
+        history = "".join(h.xml(self.id, n, plans=plans) for n, h in enumerate(self.history))
         records = f"<HISTORY_RECORDS>{history}</HISTORY_RECORDS>" if history else (
             "<HISTORY_RECORDS/>"
         )  # fmt: skip

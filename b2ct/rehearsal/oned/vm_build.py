@@ -38,6 +38,7 @@ RESTRICTED = {
 RESTRICTED_SINGLE = ("DEPLOY_ID", "CPU_COST", "MEMORY_COST", "DISK_COST", "EMULATOR")
 _DISK_INHERITED = (
     "ALLOW_ORPHANS",
+    "PERSISTENT_SNAPSHOTS",
     "DISK_TYPE",
     "POOL_NAME",
     "CEPH_HOST",
@@ -187,6 +188,7 @@ class Builder:
         for key, value in template:
             target = self.vm.template if key in _CORE else self.vm.user_template
             target.add(key, dict(value) if isinstance(value, dict) else value)
+        self._machine = {"MACHINE": "q35"} if cloud.release.q35 else {}
         if hold:
             self.vm.template.set("SUBMIT_ON_HOLD", "YES")
 
@@ -208,7 +210,7 @@ class Builder:
         template = vm.template
         template.set("VMID", str(vm.id))
         os = (template.vectors("OS") or [{}])[0]
-        template.set("OS", {**os, "UUID": os.get("UUID", _uuid(vm))})
+        template.set("OS", {**self._machine, **os, "UUID": os.get("UUID", _uuid(vm))})
         for number in sorted(self._rules):
             for rule in self._rules[number]:
                 template.add("SECURITY_GROUP_RULE", rule)
@@ -299,7 +301,8 @@ class Builder:
             context["ONEGATE_ENDPOINT"] = self.vm.cloud.onegate
             context["VMID"] = str(self.vm.id)
         context["DISK_ID"] = str(len(self.vm.template.vectors("DISK")))
-        prefix = context.pop("DEV_PREFIX", "") or "hd"
+        machine = (self.vm.template.vectors("OS") or [self._machine])[0].get("MACHINE", "")
+        prefix = context.pop("DEV_PREFIX", "") or ("sd" if "q35" in machine else "hd")
         context.setdefault("TARGET", self._target(prefix))
         expanded = expand_context(context, self.vm.lookup)
         context.clear()
@@ -311,7 +314,8 @@ class Builder:
     def _nic_context(self, nic: dict[str, str]) -> dict[str, str]:
         number = nic.get("NIC_ID", "0")
         found = {}
-        for name, (attribute, of_network) in _NIC_CONTEXT.items():
+        routes = {"ROUTES": ("ROUTES", True)} if self.vm.cloud.release.routes else {}
+        for name, (attribute, of_network) in {**_NIC_CONTEXT, **routes}.items():
             value = nic.get(attribute, "")
             if not value and of_network:
                 value = self.vm.lookup("NETWORK", attribute, "NIC_ID", number)
@@ -321,10 +325,11 @@ class Builder:
     def _requirements(self) -> None:
         template = self.vm.template
         wanted = _clusters(template.vectors("DISK"), template.vectors("NIC")) or ["0"]
+        public = "" if self.vm.cloud.release.plans else " & !(PUBLIC_CLOUD = YES)"
         any_of = " | ".join(f"CLUSTER_ID = {n}" for n in wanted)
         template.set(
             "AUTOMATIC_REQUIREMENTS",
-            f"({any_of}) & !(PUBLIC_CLOUD = YES) & !(PIN_POLICY = PINNED)",
+            f"({any_of}){public} & !(PIN_POLICY = PINNED)",
         )
         inside = " | ".join(f'"CLUSTERS/ID" @> {n}' for n in wanted)
         template.set("AUTOMATIC_DS_REQUIREMENTS", f"({inside})")

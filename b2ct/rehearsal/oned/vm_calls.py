@@ -8,7 +8,7 @@ from b2ct.rehearsal.oned.errors import internal
 from b2ct.rehearsal.oned.pools import visible
 from b2ct.rehearsal.oned.rpc import Call, method
 from b2ct.rehearsal.oned.states import Lcm, VmState
-from b2ct.rehearsal.oned.template import decrypted_xml, parse
+from b2ct.rehearsal.oned.template import decrypted_xml
 from b2ct.rehearsal.oned.vm import Vm
 from b2ct.rehearsal.oned.vm_build import instantiate
 
@@ -36,7 +36,7 @@ _UPDATABLE = ("OS", "FEATURES", "INPUT", "GRAPHICS", "VIDEO", "RAW", "CPU_MODEL"
 
 @method("one.vm.allocate")
 def allocate(call: Call, text: str, hold: bool = False) -> int:
-    template = parse(text)
+    template = call.parse(text)
     call.may(CREATE, "VM")
     name = template.pop("NAME")
     return instantiate(call, template, name, hold=hold, kind="VM").id
@@ -182,7 +182,7 @@ def migrate(  # noqa: PLR0917 - the arguments are oned's
 def updateconf(call: Call, vm_id: int, text: str, append: int = 0) -> int:
     vm = call.cloud.vms[vm_id]
     call.may(MANAGE, "VM", vm)
-    wanted = parse(text)
+    wanted = call.parse(text)
     usable = (*_PAUSED, *_QUIET)
     if vm.state not in usable and not (vm.state is VmState.ACTIVE and vm.lcm in _RUNNING):
         raise internal(f"configuration cannot be updated in state {vm.state_name}.")

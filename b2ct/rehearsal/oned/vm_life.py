@@ -89,8 +89,22 @@ class Life:
             if h.fits(vm.cpu, vm.memory_mb) and (not clusters or str(h.cluster_id) in clusters)
         ]  # fmt: skip
         if not fitting:
-            return None, NO_ROOM
+            return None, self._lack(vm, enabled) if self._cloud.release.reasons else NO_ROOM
         return min(fitting, key=lambda h: (len(h.vms), h.id)), ""
+
+    def _lack(self, vm: Vm, hosts: list[Host]) -> str:
+        """What each host lacks, as the scheduler inside oned tells it."""
+        found: dict[str, list[str]] = {}
+        for host in hosts:
+            cpu, memory = host.used
+            if vm.memory_mb * 1024 > host.memory - memory:
+                what = "Not enough MEMORY"
+            elif vm.cpu * 100 > host.cpu - cpu:
+                what = "Not enough CPU"
+            else:
+                what = "Requirements not met"
+            found.setdefault(what, []).append(str(host.id))
+        return ", ".join(f"[HOST] {what} on hosts: {','.join(ids)}" for what, ids in found.items())
 
     @staticmethod
     def _clusters(vm: Vm) -> list[str]:

@@ -27,6 +27,7 @@ VN_MADS = {
     "elastic": "linux",
     "nodeport": "linux",
 }
+_ADDRESSES = ("TYPE", "IP", "MAC", "SHARED")
 _FIXED = ("BRIDGE", "BRIDGE_TYPE", "OUTER_VLAN_ID", "PHYDEV", "VLAN_ID", "VN_MAD")
 # How the pool's answer packs who holds an address: the kind of the object, and its number.
 _VM = 0x1000000000
@@ -41,6 +42,8 @@ class AddressRange:
     attributes: dict[str, str]
     leases: dict[int, int] = field(default_factory=dict)
     touched: bool = False  # it has been leased from or updated before
+    next: int | None = None
+    """Where the search for a free address begins; None: always at the first."""
 
     @property
     def size(self) -> int:
@@ -65,7 +68,13 @@ class AddressRange:
         return index if 0 <= index < self.size else None
 
     def free(self) -> int | None:
-        return next((n for n in range(self.size) if n not in self.leases), None)
+        first = self.next or 0
+        order = (n % self.size for n in range(first, first + self.size))
+        return next((n for n in order if n not in self.leases), None)
+
+    def _plain(self) -> dict[str, str]:
+        known = {"NEXT_INDEX": str(self.next)} if self.next is not None else {}
+        return {**self.attributes, **known, "AR_ID": str(self.id)}
 
     def _lease(self, index: int, vm: int) -> str:
         ip = xmlwriter.cdata("IP", self.ip(index)) if self.has_ip4 else ""
@@ -74,7 +83,7 @@ class AddressRange:
 
     def pool_xml(self) -> str:
         """Its bare attributes; who holds what is packed into one of them."""
-        plain = {**self.attributes, "AR_ID": str(self.id)}
+        plain = self._plain()
         if self.touched or self.leases:
             plain["ALLOCATED"] = "".join(
                 f" {index} {_VM | (vm & 0xFFFFFFFF)}" for index, vm in sorted(self.leases.items())
@@ -82,7 +91,7 @@ class AddressRange:
         return xmlwriter.vector("AR", plain)
 
     def xml(self) -> str:
-        plain = {**self.attributes, "AR_ID": str(self.id)}
+        plain = self._plain()
         inner = "".join(xmlwriter.cdata(name, plain[name]) for name in sorted(plain))
         inner += xmlwriter.cdata("MAC_END", self.mac(self.size - 1))
         if self.has_ip4:
@@ -129,7 +138,12 @@ class Vnet(Owned):
         return sum(len(ar.leases) for ar in self.ranges)
 
     def add_range(self, attributes: dict[str, str]) -> None:
-        self.ranges.append(make_range(self.next_range, attributes))
+        made = make_range(self.next_range, attributes)
+        if self.cloud.release.shared_ranges:
+            made.attributes.setdefault("SHARED", "NO")
+        if self.cloud.release.round_robin:
+            made.next = 0
+        self.ranges.append(made)
         self.next_range += 1
 
     def range(self, number: int) -> AddressRange | None:
@@ -141,6 +155,8 @@ class Vnet(Owned):
             index = ar.index_of(ip) if ip else ar.free()
             if index is not None and index not in ar.leases:
                 ar.leases[index] = vm_id
+                if ar.next is not None and not ip:
+                    ar.next = (index + 1) % ar.size
                 return ar, index
         raise ValueError(f"Cannot get IP/MAC lease from virtual network {self.id}.")
 
@@ -173,13 +189,14 @@ class Vnet(Owned):
             vms = xmlwriter.ids("UPDATED_VMS", users) + "".join(
                 f"<{name}_VMS></{name}_VMS>" for name in ("OUTDATED", "UPDATING", "ERROR")
             )
+        origin = "<TEMPLATE_ID/>" if self.cloud.release.vlan_rules else ""
         ranges = "".join(ar.xml() if leases else ar.pool_xml() for ar in self.ranges)
         pool = f"<AR_POOL>{ranges}</AR_POOL>" if ranges else "<AR_POOL></AR_POOL>"
         return (
             f"<VNET>{self.head_xml()}{xmlwriter.ids('CLUSTERS', self.clusters)}"
             f"{xmlwriter.cdata('BRIDGE', self.template.get('BRIDGE'))}"
             f"{xmlwriter.cdata('BRIDGE_TYPE', self.template.get('BRIDGE_TYPE'))}{states}"
-            f"<PARENT_NETWORK_ID/>{self._optional('VN_MAD')}{self._optional('PHYDEV')}"
+            f"<PARENT_NETWORK_ID/>{origin}{self._optional('VN_MAD')}{self._optional('PHYDEV')}"
             f"{self._optional('VLAN_ID')}{self._optional('OUTER_VLAN_ID')}"
             "<VLAN_ID_AUTOMATIC>0</VLAN_ID_AUTOMATIC>"
             "<OUTER_VLAN_ID_AUTOMATIC>0</OUTER_VLAN_ID_AUTOMATIC>"
@@ -191,7 +208,7 @@ class Vnet(Owned):
 @method("one.vn.allocate")
 def allocate(call: Call, text: str, cluster_id: int = -1) -> int:
     cloud = call.cloud
-    template = parse(text)
+    template = call.parse(text)
     cluster = cloud.clusters[cluster_id if cluster_id != -1 else 0]
     call.may_all((CREATE, "NET", None), (ADMIN, "CLUSTER", cluster))
     if not call.is_admin:
@@ -289,8 +306,8 @@ def update_ar(call: Call, vnet_id: int, text: str) -> int:
     if any(index >= int(size) for index in ar.leases):
         raise internal("New SIZE cannot be applied. There are used leases outside the new range")
     # The addresses stay what they are; everything else is replaced.
-    kept = {k: v for k, v in ar.attributes.items() if k in ("TYPE", "IP", "MAC")}
-    fresh = {k: v for k, v in wanted.items() if k not in ("AR_ID", "TYPE", "IP", "MAC")}
+    kept = {k: v for k, v in ar.attributes.items() if k in _ADDRESSES}
+    fresh = {k: v for k, v in wanted.items() if k not in ("AR_ID", *_ADDRESSES)}
     ar.touched = True
     ar.attributes = {**fresh, **kept, "SIZE": size}
     return vnet_id
@@ -335,6 +352,8 @@ def release(call: Call, vnet_id: int, text: str) -> int:
 def keep_fixed(network: Vnet, old: Template) -> None:
     """An update cannot take away what the network is made of. Raises: OneError."""
     vn_mad = network.template.get("VN_MAD")
+    if not vn_mad and network.cloud.release.pool_refusals:
+        raise internal("No VN_MAD in template for Virtual Network.")
     if vn_mad not in VN_MADS:
         raise internal(f'VN_MAD named "{vn_mad}" is not defined in oned.conf')
     for name in _FIXED:

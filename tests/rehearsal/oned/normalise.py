@@ -27,7 +27,7 @@ def _rule(name: str, reason: str, pattern: str, by: str | Callable[[re.Match[str
     return Rule(name, reason, re.compile(pattern, re.DOTALL), by)
 
 
-_TIMES = "REGTIME|STIME|ETIME|PSTIME|PETIME|RSTIME|RETIME|ESTIME|EETIME"
+_TIMES = "REGTIME|MODTIME|STIME|ETIME|PSTIME|PETIME|RSTIME|RETIME|ESTIME|EETIME"
 
 RULES = (
     _rule(
@@ -91,6 +91,7 @@ RULES = (
         "invented hardware",
         "PCI devices, NUMA nodes, CPU features and load that the dummy monitoring driver makes up",
         r"(?<=<PCI_DEVICES>).*?(?=</PCI_DEVICES>)|(?<=<NUMA_NODES>).*?(?=</NUMA_NODES>)"
+        r"|<MEMORY_ENCRYPTION>.*?</MEMORY_ENCRYPTION>"
         r"|<KVM_CPU_FEATURES>.*?</KVM_CPU_FEATURES>|<KVM_CPU_MODELS>.*?</KVM_CPU_MODELS>"
         r"|(?<=</TEMPLATE>)<MONITORING>.*?</MONITORING>(?=</HOST>)",
         "",

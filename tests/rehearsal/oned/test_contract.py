@@ -1,4 +1,7 @@
-"""Every recorded request to a real oned 6.10.5, in order, against the double.
+"""Every recorded request to real servers of two releases, in order, against the double.
+
+6.10.5 was recorded whole. The same requests were sent to 7.4.0, in the same order; what is kept
+of that is where its answer is another one (7.4.0-*.jsonl). All others have to be as they were.
 
 The double starts as empty as the recorded server did, so numbers must agree too. Where the
 recorder polled (labels that end in `-wait`), the double's time moves from event to event until
@@ -31,7 +34,8 @@ RECORDINGS = Path(__file__).parent / "recordings"
 MB = 1024 * 1024
 # Two sessions with a new server each: the first of images, templates and VMs (pairs 1 to 532,
 # repeated polls left out), the second of what a site consists of (pairs from 1001).
-SESSIONS = ("6.10.5-images-and-vms.jsonl", "6.10.5-site.jsonl")
+SESSIONS = ("images-and-vms", "site")
+RELEASES = {"6.10": "6.10.5", "7.4": "7.4.0"}
 PATIENCE = 40  # events of the double that a wait may see
 
 
@@ -45,10 +49,14 @@ class Pair:
     path: str
 
 
-def recorded(name: str) -> list[Pair]:
+def rows(version: str, session: str) -> dict[int, Any]:
+    lines = (RECORDINGS / f"{version}-{session}.jsonl").read_text().splitlines()
+    return {row["n"]: row for row in map(json.loads, lines)}
+
+
+def recorded(session: str, release: str = "6.10") -> list[Pair]:
     pairs = []
-    for line in (RECORDINGS / name).read_text().splitlines():
-        row = json.loads(line)
+    for row in (rows("6.10.5", session) | rows(RELEASES[release], session)).values():
         expected = tuple(row.get("answer") or row.get("fault") or row["http"])
         path = row.get("path", "/RPC2")
         pairs.append(
@@ -96,14 +104,14 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str
         web.shutdown()
 
 
-def play(name: str, folder: Path, web: str) -> list[Replayed]:
+def play(release: str, session: str, folder: Path, web: str) -> list[Replayed]:
     """One recorded session, against a new double."""
-    with OnedDouble(clock=Clock()) as one:
+    with OnedDouble(release=release, clock=Clock()) as one:
         one.mount("/srv/images", folder)
         one.mount("http://127.0.0.1:2641", web)
         one.faults.fail_boot("bf")  # the recorder made that one fail
         done = []
-        for pair in recorded(name):
+        for pair in recorded(session, release):
             answer = ask(one, pair)
             for _ in range(PATIENCE if pair.label.endswith("-wait") else 0):
                 if plain(answer) == plain(pair.expected) or not one.step():
@@ -114,9 +122,22 @@ def play(name: str, folder: Path, web: str) -> list[Replayed]:
 
 
 @pytest.fixture(scope="module")
-def replay(served: tuple[Path, str]) -> list[Replayed]:
-    """All sessions; the numbers of their pairs do not meet."""
-    return [done for name in SESSIONS for done in play(name, *served)]
+def replays(served: tuple[Path, str]) -> dict[str, list[Replayed]]:
+    """For each release all sessions; the numbers of their pairs do not meet."""
+    return {
+        release: [done for session in SESSIONS for done in play(release, session, *served)]
+        for release in RELEASES
+    }
+
+
+@pytest.fixture(params=RELEASES)
+def release(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def replay(replays: dict[str, list[Replayed]], release: str) -> list[Replayed]:
+    return replays[release]
 
 
 def first_difference(expected: tuple[Any, ...], got: tuple[Any, ...]) -> str:
@@ -133,41 +154,57 @@ def first_difference(expected: tuple[Any, ...], got: tuple[Any, ...]) -> str:
     return ""
 
 
-def test_all_recorded_answers(replay: list[Replayed]) -> None:
+def test_all_recorded_answers(replay: list[Replayed], release: str) -> None:
     wrong = [
         f"{r.pair.n} {r.pair.method} {r.pair.label}\n{first_difference(a, b)}"
         for r in replay
-        if (a := plain(r.pair.expected)) != (b := plain(r.answer)) and r.pair.n not in DIFFERENT
+        if (a := plain(r.pair.expected)) != (b := plain(r.answer))
+        and r.pair.n not in DIFFERENT[release]
     ]
     assert not wrong, f"{len(wrong)} of {len(replay)} answers differ:\n\n" + "\n\n".join(wrong)
 
 
-def test_known_differences_are_still_there(replay: list[Replayed]) -> None:
+def test_known_differences_are_still_there(replay: list[Replayed], release: str) -> None:
     same = [r.pair.n for r in replay if plain(r.pair.expected) == plain(r.answer)]
-    assert not set(DIFFERENT) & set(same), "take these out of differences.py: they agree now"
-    assert set(DIFFERENT) <= {r.pair.n for r in replay}
+    known = set(DIFFERENT[release])
+    assert not known & set(same), "take these out of differences.py: they agree now"
+    assert known <= {r.pair.n for r in replay}
 
 
-def test_the_contract_is_wide(replay: list[Replayed]) -> None:
-    labels = {r.pair.label for r in replay if r.pair.label and r.pair.n not in DIFFERENT}
+@pytest.mark.parametrize("session", SESSIONS)
+def test_what_was_kept_of_7_4_differs_from_6_10(session: str) -> None:
+    old, new = (
+        {pair.n: pair for pair in recorded(session, release)} for release in ("6.10", "7.4")
+    )
+    assert list(old) == list(new)
+    for number in rows("7.4.0", session):
+        assert plain(old[number].expected) != plain(new[number].expected), number
+        assert (old[number].method, old[number].args) == (new[number].method, new[number].args)
+
+
+def test_the_contract_is_wide(replay: list[Replayed], release: str) -> None:
+    different = DIFFERENT[release]
+    labels = {r.pair.label for r in replay if r.pair.label and r.pair.n not in different}
     assert len(replay) == 217 + 311
     assert len(labels) >= 400
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule.name))
-def test_each_normalisation_is_needed(replay: list[Replayed], rule: Any) -> None:
+def test_each_normalisation_is_needed(replays: dict[str, list[Replayed]], rule: Any) -> None:
     others = tuple(r for r in RULES if r is not rule)
-    agreeing = [r for r in replay if plain(r.pair.expected) == plain(r.answer)]
+    both = (r for replay in replays.values() for r in replay)
+    agreeing = [r for r in both if plain(r.pair.expected) == plain(r.answer)]
     assert any(plain(r.pair.expected, others) != plain(r.answer, others) for r in agreeing)
 
 
-def real_methods() -> list[str]:
-    """The methods that oned 6.10.5 registers."""
-    return (Path(__file__).parent / "methods-6.10.5.txt").read_text().split()
+def real_methods(version: str = "7.4.0") -> list[str]:
+    """The methods that oned of that version registers."""
+    return (Path(__file__).parent / f"methods-{version}.txt").read_text().split()
 
 
-def test_the_double_invents_no_methods() -> None:
-    assert set(METHODS) <= set(real_methods())
+@pytest.mark.parametrize("version", RELEASES.values())
+def test_the_double_invents_no_methods(version: str) -> None:
+    assert set(METHODS) <= set(real_methods(version))
 
 
 def test_what_is_missing_is_listed() -> None:
