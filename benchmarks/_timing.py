@@ -31,18 +31,23 @@ class Way:
     cleanup: Callable[[], None] = lambda: None
 
 
+_NOT_PASSED_ON = ("PYTHONDONTWRITEBYTECODE",)
+
+
 def once(command: Sequence[str | Path], env: Mapping[str, str] | None = None) -> Run:
     """Run a command to its end and measure the whole process, its children included.
 
-    Raises RuntimeError with its output when it fails.
+    Python keeps its bytecode, as it does where B2CT is installed. Raises RuntimeError with the
+    output of a command that fails.
     """
+    around = {name: text for name, text in os.environ.items() if name not in _NOT_PASSED_ON}
     start = time.perf_counter()
     process = subprocess.Popen(
         [str(word) for word in command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env={**os.environ, **(env or {})},
+        env={**around, **(env or {})},
     )
     assert process.stdout
     output = process.stdout.read()

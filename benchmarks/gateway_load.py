@@ -2,10 +2,10 @@
 
     .venv/bin/python benchmarks/gateway_load.py [--vms 1000 5000 14000] [--seconds 5] [--shared]
 
-The gateway has the last core for itself. Those who make the load and play oned have the others, and
-only while the client that measures leaves them: on a site they are other machines. --shared lets
-all of them meet on all cores. On a machine that does other things the kernel lets the gateway wait
-for its core: "waited" is how much of the time it did, and the times are longer for it.
+The gateway has the last core for itself. Those who make the load and play oned have the others,
+where the client that measures goes first: on a site they are other machines. --shared lets all of
+them meet on all cores. On a machine that does other things the gateway has to wait for its core:
+"waited" is how much of the time it did, and the times are longer for it.
 
 oned is one that answers at once, from memory, in a process of its own: what is measured is the
 gateway. For each load it prints the median and the 99th percentile of small calls and of /health,
@@ -82,7 +82,7 @@ class Cores:
             return f"gateway, load, oned and client share {len(self.others)} core(s)"
         return (
             f"the gateway has a core for itself; load, oned and client have {len(self.others)}, "
-            "the load when nobody else wants it"
+            "the load last"
         )
 
 
@@ -164,14 +164,9 @@ def _waited(process: int) -> float:
     return int(waited) / 1e9
 
 
-def _meek(cores: Cores) -> None:
-    """Run when nobody else wants the core, unless all are to meet."""
-    if cores.gateway != cores.others:
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-
-
 def _again(load: Load | None, port: int, cores: Cores) -> None:
-    _meek(cores)
+    if cores.gateway != cores.others:
+        os.nice(19)
     while load:
         with contextlib.suppress(OSError):
             load(port)

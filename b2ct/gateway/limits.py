@@ -5,11 +5,13 @@ from __future__ import annotations
 import ipaddress
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import lru_cache
 
 MOST_PEERS = 4096
 """Peers whose calls are counted; the one that called longest ago is forgotten."""
 
 
+@lru_cache(MOST_PEERS)
 def peer_of(host: str) -> str:
     """Whom an address stands for: itself, or its /64, of which IPv6 gives everybody a whole one."""
     address = ipaddress.ip_address(host.partition("%")[0])

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import errno
 import ipaddress
-import itertools
 import json
 import socket
 import ssl
@@ -31,8 +30,10 @@ CALLS_A_CONNECTION = 1000
 BACKLOG = 1024
 """Connections that wait to be taken. Where there is no room for one, its client tries again after
 a second."""
-AT_ONCE = 16
-"""Connections that are taken before other work has its turn."""
+TAKING = 0.002
+"""Seconds for which connections are taken before other work has its turn. Of many that one address
+makes at once, most find no place, which costs next to nothing; taken a few at a time, all of them
+would find one, and the others behind them would wait for the work on each."""
 SUSPICIOUS = 5.0
 """Calls that one costs which DIRAC would not send: passwords cannot be guessed at speed."""
 HEALTH_AGE = 5.0
@@ -132,9 +133,11 @@ class Gateway:
 
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        for number in itertools.count(1):
-            if number % AT_ONCE == 0:
+        since = loop.time()
+        while True:
+            if loop.time() - since > TAKING:
                 await asyncio.sleep(0)
+                since = loop.time()
             try:
                 connection, where = await loop.sock_accept(listener)
             except OSError:  # too many open files, or a client that has gone already
@@ -152,15 +155,18 @@ class Gateway:
 
     def _welcome(self, peer: str, host: str) -> bool:
         """Whether the peer may connect now; the place is taken then."""
-        ip = ipaddress.ip_address(host.partition("%")[0])
-        ip = getattr(ip, "ipv4_mapped", None) or ip
-        if self._networks and not any(ip in network for network in self._networks):
+        if self._networks and not self._is_of_ours(host):
             self.counts["not-allowed"] += 1
             return False
         if not self._places.enter(peer):
             self.counts["too-many-connections"] += 1
             return False
         return True
+
+    def _is_of_ours(self, host: str) -> bool:
+        ip = ipaddress.ip_address(host.partition("%")[0])
+        ip = getattr(ip, "ipv4_mapped", None) or ip
+        return any(ip in network for network in self._networks)
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._tasks.pop(task, None)
