@@ -50,13 +50,22 @@ def _row(check: Check) -> str:
     elif check.subject is Subject.NODE and check.roles != EVERY:
         roles = sorted(role.value for role in check.roles if role != "single")
         name += f" on {' and '.join(roles)}" if roles else ""
-    cells = (name, check.proves, check.why, check.remedy)
-    return "| " + " | ".join(_cell(cell) for cell in cells) + " |\n"
+    cells = (name, check.proves, check.why)
+    shown = [*map(_cell, cells), _remedy(check.remedy)]
+    return "| " + " | ".join(shown) + " |\n"
 
 
 def _cell(text: str) -> str:
     """A table's own sign must not end the cell."""
     return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+
+
+def _remedy(text: str) -> str:
+    """A command is code: Markdown takes a backslash and a star out of everything else."""
+    if text.startswith(("by hand:", "in the report:")):
+        return _cell(text)
+    fence = "``" if "`" in text else "`"
+    return fence + text.replace("|", "\\|") + fence
 
 
 def main(folder: Path) -> None:

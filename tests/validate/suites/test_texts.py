@@ -6,6 +6,8 @@ import re
 from collections import Counter
 from pathlib import Path
 
+from markdown_it import MarkdownIt
+
 from b2ct.validate import reference, remedy
 from b2ct.validate.check import Severity, Subject
 from b2ct.validate.collect import collect
@@ -29,6 +31,17 @@ def test_there_are_enough_of_them_in_every_group() -> None:
 
 def test_the_page_of_checks_is_made_of_them() -> None:
     assert PAGE.read_text() == reference.page(CHECKS), "python -m b2ct.validate.reference docs"
+
+
+def test_remedies_can_be_pasted_from_the_page() -> None:
+    """Markdown takes backslashes and stars out of what is not code."""
+    tokens = MarkdownIt("commonmark").enable("table").parse(PAGE.read_text())
+    shown = {
+        "".join(part.content for part in token.children or ()).replace("`", "")
+        for token in tokens
+        if token.type == "inline"
+    }
+    assert [check.remedy for check in CHECKS if check.remedy.replace("`", "") not in shown] == []
 
 
 def test_their_texts_are_lines_without_a_full_stop() -> None:
