@@ -104,10 +104,10 @@ MADE: dict[tuple[str, str], list[Any]] = {
     ("b2ct.media.remaster", "line"): [
         rb"(?m)^[ \t]*images/install\.img[ \t]*[=:][ \t]*(\w+):([0-9a-f]+)\s*?$"
     ],
-    ("b2ct.one.faults", "pattern"): _rows("IMAGE_ERRORS", "b2ct.one.faults", lambda row: row[0]),
-    ("b2ct.cloud.care.instantiate", "pattern"): _rows(
-        "BOOT_REMEDIES", "b2ct.cloud.care.instantiate", lambda row: row[0]
-    ),
+    ("b2ct.one.faults", "pattern"): [
+        *_rows("IMAGE_ERRORS", "b2ct.one.faults", lambda row: row[0]),
+        *_rows("VM_ERRORS", "b2ct.one.faults", lambda row: row[0]),
+    ],
     ("b2ct.one.refusals", "rule.text"): [],  # on what `scrub` has cut to 300 characters
     ("b2ct.site.crosscheck.known", "pattern"): _rows(
         "_TAKEN", "b2ct.site.crosscheck.known", lambda row: row[0]

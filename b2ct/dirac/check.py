@@ -19,6 +19,9 @@ from b2ct.one.faults import (
     OneError,
     QuotaError,
     RefusedError,
+    image_remedy,
+    reason,
+    vm_remedy,
 )
 from b2ct.one.kind import ALL, MINE
 from b2ct.one.objects.account import User
@@ -27,6 +30,7 @@ from b2ct.one.objects.storage import Image
 from b2ct.one.objects.vm import Template
 from b2ct.one.ownership import Owners
 from b2ct.one.quotas import Limit
+from b2ct.one.states import ImageState
 from b2ct.one.text import Attributes
 
 if TYPE_CHECKING:
@@ -160,7 +164,9 @@ def _image(template: Template, images: Sequence[Image], user: str) -> Check:
         if named:
             return Check(
                 "image", FAILED, f"{image.id} ({image.name}) is {image.state.name}",
-                image.error or "wait until it is copied, or register it again",
+                image_remedy(image.error)
+                if image.state is ImageState.ERROR
+                else "wait until it is copied, `oneimage enable` it, or register it again",
             )  # fmt: skip
     wanted = disks[0].get("IMAGE") or disks[0].get("IMAGE_ID") or "?"
     return Check(
@@ -253,7 +259,9 @@ def _vms(one: Client) -> Check:
     failed = [vm for vm in mine if vm.failed]
     found = f"{len(mine)} of DIRAC's, {len(failed)} failed"
     if failed:
+        vm = failed[0]
+        why = f": {reason(vm.error, vm.template.secrets())}" if vm.error else ""
         return Check(
-            "VMs", WARNING, found, f"VM {failed[0].id} {failed[0].status}: {failed[0].error}"
+            "VMs", WARNING, f"{found}: VM {vm.id} is {vm.status}{why}", vm_remedy(vm.id, vm.error)
         )
     return Check("VMs", OK, found)

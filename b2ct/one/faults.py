@@ -195,6 +195,56 @@ def image_remedy(reason: str) -> str:
     return "see /var/log/one/oned.log on the front-end" + AGAIN
 
 
+VM_ERRORS: tuple[tuple[str, str], ...] = (
+    (
+        r"kvm.{0,200}not (available|supported)|invalid.{0,200}domain.{0,200}type"
+        r"|does not support virt type 'kvm'|/dev/kvm",
+        "the hypervisor has no KVM: enable virtualisation (VT-x, AMD-V) in its firmware, and look "
+        "for /dev/kvm",
+    ),
+    (
+        r"Cannot get interface MTU|bridge.{0,200}(not|No such)|No such device"
+        r"|Network is unreachable",
+        "the hypervisor lacks the network's bridge: compare `ip link` there with `onevnet show`",
+    ),
+    (
+        r"Host key verification failed|Permission denied \(publickey",
+        "oneadmin cannot log in to the hypervisor from the front-end: `sudo -u oneadmin ssh HOST`",
+    ),
+    (
+        r"Could not open.{0,200}Permission denied|cannot access storage file|Permission denied",
+        "the hypervisor may not read the disk: it must belong to oneadmin (9869), and SELinux "
+        "must know the folder (`restorecon -R /var/lib/one/datastores`)",
+    ),
+    (r"No space left", "the hypervisor's disk is full: `df -h /var/lib/one/datastores` there"),
+    (
+        r"[Cc]annot (set up guest memory|allocate memory)",
+        "the hypervisor has no memory left: fewer VMs, or RESERVED_MEM for the host",
+    ),
+    (r"unsupported machine type|unsupported.{0,200}CPU|CPU.{0,200}incompatible",
+     "the hypervisor's QEMU does not know what the template asks for: compare its version"),
+)  # fmt: skip
+"""What a failed VM's ERROR says, and what helps."""
+
+
+def vm_remedy(vm_id: int, error: str) -> str:
+    """What helps a VM that failed with that ERROR, and where to read more.
+
+    oned keeps the first 100 characters of what drivers said, and before the cause comes what they
+    were told to do: most ERRORs end before it. The VM's own log has all of it.
+    """
+    log = f"/var/log/one/{vm_id}.log"
+    known = [remedy for pattern, remedy in VM_ERRORS if re.search(pattern, error, re.I)]
+    read = (
+        f"the cause stands in {log} on the front-end, in the lines before `ExitCode` or `Error "
+        f"executing`: `grep -B4 -E 'ExitCode: [1-9]|Error executing' {log} | cut -c1-300`"
+    )
+    return (
+        f"{(known or [read])[0]}; then `onevm recover {vm_id} --retry`, or `onevm terminate --hard "
+        f"{vm_id}`"
+    )
+
+
 def reason(text: str, secrets: Iterable[str] = ()) -> str:
     """The heart of an ERROR attribute of an image or VM: no time, no command line, no secrets."""
     text = re.sub(r"^\w{3} \w{3} +\d+ [\d:]+ \d{4} ?: ", "", text.strip())

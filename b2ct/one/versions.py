@@ -30,8 +30,6 @@ class Dialect:
     """`type` of such a role; empty: there is no such key."""
     grpc: bool = True
     """It also speaks gRPC (7.2)."""
-    whole_errors: bool = False
-    """ERROR of an image or VM holds what its driver said; from 7.0 on its last line alone."""
     server: str = field(default="", compare=False)
     """The whole version of the server that speaks it."""
 
@@ -44,7 +42,7 @@ _7_2 = Dialect((7, 2))
 _7_0 = replace(_7_2, version=(7, 0), grpc=False)
 _6_10 = replace(
     _7_0, version=(6, 10), ssh_driver="ssh", flow_template="vm_template",
-    flow_contents="vm_template_contents", flow_role_type="", whole_errors=True,
+    flow_contents="vm_template_contents", flow_role_type="",
 )  # fmt: skip
 _6_8 = replace(_6_10, version=(6, 8))
 _6_4 = replace(_6_8, version=(6, 4), force_delete=False)

@@ -15,6 +15,7 @@ from b2ct.one.faults import (
     WrongStateError,
     image_remedy,
     reason,
+    vm_remedy,
 )
 from b2ct.one.objects.network import VirtualNetwork
 from b2ct.one.objects.storage import Image
@@ -127,8 +128,7 @@ def wait_vm(one: Client, vm_id: int, *, deadline: float, progress: Progress = _q
             why = f": {reason(vm.error, vm.template.secrets())}" if vm.error else ""
             raise VmFailedError(
                 f"VM {vm_id} ({vm.name}) does not run: {vm.status}{why}",
-                hint=f"see /var/log/one/{vm_id}.log on the front-end; then `onevm recover "
-                f"{vm_id} --retry`, or `onevm terminate --hard {vm_id}`",
+                hint=vm_remedy(vm_id, vm.error),
             )
         return None
 

@@ -131,7 +131,7 @@ def namesake(stage: Stage) -> None:
         (guarded, "rights", check.FAILED, "security group"),
         (quota, "quota", check.WARNING, "cloud.dirac.quota"),
         (administrator, "credentials", check.WARNING, "a user of its own"),
-        (failed_vm, "VMs", check.WARNING, "BOOT_FAILURE"),
+        (failed_vm, "VMs", check.WARNING, "/var/log/one/0.log"),
         (namesake, "template", check.WARNING, "rename"),
     ],
 )  # fmt: skip

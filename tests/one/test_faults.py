@@ -1,6 +1,9 @@
-"""Texts of the server without secrets, and what helps an image in error."""
+"""Texts of the server without secrets, and what helps an image or a VM in error."""
 
 from __future__ import annotations
+
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +66,65 @@ def test_what_helps_an_image_in_error(reason: str, match: str) -> None:
     remedy = faults.image_remedy(reason)
     assert match in remedy
     assert "register it again" in remedy
+
+
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        ("unsupported configuration: Emulator does not support virt type 'kvm'", "VT-x"),
+        ("Cannot get interface MTU on 'br20': No such device", "bridge"),
+        ("Could not open '/var/lib/one//datastores/0/7/disk.0': Permission denied", "restorecon"),
+        ("Host key verification failed.", "oneadmin cannot log in"),
+        ("oneadmin@hv01: Permission denied (publickey).", "oneadmin cannot log in"),
+        ("cannot set up guest memory 'pc.ram': Cannot allocate memory", "memory left"),
+        # What a live 7.4.0 kept of a missing virsh, and of a disk that could not be copied.
+        (
+            "Tue Dec  1 11:20:07 2026: DEPLOY: /var/tmp/one/vmm/kvm/deploy: line 32: xmllint: "
+            "command not foundsudo: a terminal is required... see more details in VM log",
+            "/var/log/one/7.log",
+        ),
+        (
+            "Tue Dec  1 11:25:03 2026: Error executing image transfer script: pushd "
+            "/var/lib/one/datastores/101/3rm -rf /var/lib/o... see more details in VM log",
+            "/var/log/one/7.log",
+        ),
+        ("", "/var/log/one/7.log"),
+    ],
+)
+def test_what_helps_a_vm_that_failed(error: str, hint: str) -> None:
+    remedy = faults.vm_remedy(7, error)
+    assert hint in remedy
+    assert "onevm recover 7 --retry" in remedy
+
+
+@pytest.mark.parametrize(
+    ("end", "cause"),
+    [
+        (
+            "[TrM][I]: qemu-img: /a/disk.0.snap/0: Could not open '/b': No such file or directory\n"
+            "[TrM][I]: Could not open backing image.\n"
+            "[TrM][I]: Error copying fe:/b to hv01:/a/disk.0\n"
+            "[TrM][E]: Error executing image transfer script: set -e -o pipefail pushd /a",
+            "qemu-img",
+        ),
+        (
+            "[VMM][I]: sudo: a password is required\n"
+            "[VMM][I]: /var/tmp/one/vmm/kvm/deploy: line 110: virsh: command not found\n"
+            "[VMM][I]: Could not create domain from /a/deployment.0\n"
+            "[VMM][I]: ExitCode: 255\n"
+            "[VMM][I]: Successfully execute network driver operation: clean.",
+            "virsh",
+        ),
+    ],
+    ids=["transfer", "deploy"],
+)
+def test_the_cause_is_where_the_remedy_sends(tmp_path: Path, end: str, cause: str) -> None:
+    """The command of the remedy, on what a live 7.4.0 wrote at the end of these two VMs' logs."""
+    log = tmp_path / "7.log"
+    log.write_text(f"[VMM][I]: ExitCode: 0\n{end}\n")
+    command = faults.vm_remedy(7, "").split("`")[5].replace("/var/log/one/7.log", str(log))
+    found = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    assert cause in found.stdout
 
 
 @pytest.mark.parametrize(

@@ -37,37 +37,6 @@ MOST = 1000
 Note = Callable[[str], object]
 State = Callable[[str, str, float], object]
 
-BOOT_REMEDIES: tuple[tuple[str, str], ...] = (
-    (
-        r"kvm.{0,200}not (available|supported)|invalid.{0,200}domain.{0,200}type"
-        r"|does not support virt type 'kvm'|/dev/kvm",
-        "the hypervisor has no KVM: enable virtualisation (VT-x, AMD-V) in its firmware, and look "
-        "for /dev/kvm",
-    ),
-    (
-        r"Cannot get interface MTU|bridge.{0,200}(not|No such)|No such device"
-        r"|Network is unreachable",
-        "the hypervisor lacks the network's bridge: compare `ip link` there with `onevnet show`",
-    ),
-    (
-        r"Could not open.{0,200}Permission denied|cannot access storage file|Permission denied",
-        "the hypervisor may not read the disk: it must belong to oneadmin (9869), and SELinux "
-        "must know the folder (`restorecon -R /var/lib/one/datastores`)",
-    ),
-    (
-        r"Host key verification failed|Permission denied \(publickey",
-        "oneadmin cannot log in to the hypervisor from the front-end: `sudo -u oneadmin ssh HOST`",
-    ),
-    (r"No space left", "the hypervisor's disk is full: `df -h /var/lib/one/datastores` there"),
-    (
-        r"[Cc]annot (set up guest memory|allocate memory)",
-        "the hypervisor has no memory left: fewer VMs, or RESERVED_MEM for the host",
-    ),
-    (r"unsupported machine type|unsupported.{0,200}CPU|CPU.{0,200}incompatible",
-     "the hypervisor's QEMU does not know what the template asks for: compare its version"),
-)  # fmt: skip
-"""What a failed VM's ERROR says, and what helps."""
-
 
 @dataclass(frozen=True)
 class Wish:
@@ -218,7 +187,7 @@ def _waited(one: Client, vm: Started, end: float, deadline: float, state: State)
         )
     except VmFailedError as err:
         last = one.vms.get(vm.id)
-        return Started(vm.id, vm.name, last, explained_failure(err, last))
+        return Started(vm.id, vm.name, last, err)
     except StuckError as err:
         last = one.vms.get(vm.id)
         return Started(
@@ -227,16 +196,6 @@ def _waited(one: Client, vm: Started, end: float, deadline: float, state: State)
         )  # fmt: skip
     except OneError as err:
         return Started(vm.id, vm.name, None, err)
-
-
-def explained_failure(err: VmFailedError, vm: Vm) -> VmFailedError:
-    """The same with the remedy for its reason, where it is known."""
-    for pattern, remedy in BOOT_REMEDIES:
-        if re.search(pattern, vm.error, re.I):
-            return VmFailedError(
-                err.message, hint=f"{remedy}; then `onevm recover {vm.id} --retry`"
-            )
-    return err
 
 
 def explained_waiting(

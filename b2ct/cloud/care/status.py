@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from b2ct.one.faults import image_remedy, reason
+from b2ct.one.faults import image_remedy, reason, vm_remedy
 from b2ct.one.objects.account import User
 from b2ct.one.objects.host import Host
 from b2ct.one.objects.network import VirtualNetwork
@@ -222,8 +222,7 @@ def _vm(vm: Vm, now: float) -> Iterator[Problem]:
         why = f": {reason(vm.error, vm.template.secrets())}" if vm.error else ""
         yield Problem(
             "VM", name, f"{vm.status}{why}",
-            f"/var/log/one/{vm.id}.log on the front-end says more; `onevm recover --retry {vm.id}`"
-            f" or `onevm terminate --hard {vm.id}`",
+            vm_remedy(vm.id, vm.error),
         )  # fmt: skip
     elif vm.state is VmState.ACTIVE and vm.lcm_state == LCM_UNKNOWN:
         yield Problem(

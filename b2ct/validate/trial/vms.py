@@ -13,7 +13,7 @@ from b2ct.core.errors import B2ctError
 from b2ct.core.sshkey import OneTimeKey
 from b2ct.dirac import instance
 from b2ct.one import waiting
-from b2ct.one.faults import MissingError, StuckError, VmFailedError
+from b2ct.one.faults import MissingError, StuckError
 from b2ct.one.text import Attributes
 from b2ct.validate.check import not_applicable
 from b2ct.validate.trial import door, inside
@@ -147,8 +147,6 @@ class _Around:
         try:
             left = max(1.0, self.until - time.monotonic())
             vm = waiting.wait_vm(one, number, deadline=left)
-        except VmFailedError as err:
-            told = instantiate.explained_failure(err, one.vms.get(number))
         except StuckError as err:
             last, there = one.vms.get(number), one.hosts.all()
             told = instantiate.explained_waiting(err, last, there, self.seconds)

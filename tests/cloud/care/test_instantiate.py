@@ -13,7 +13,7 @@ from b2ct.cloud.care.instantiate import Started, Wish
 from b2ct.cloud.register.delivery import Source
 from b2ct.core.errors import B2ctError
 from b2ct.one.client import Client
-from b2ct.one.faults import StuckError, UncertainError, UnknownNameError, VmFailedError
+from b2ct.one.faults import StuckError, UncertainError, UnknownNameError
 from b2ct.one.objects.host import Host
 from b2ct.one.objects.storage import Datastore
 from b2ct.one.objects.vm import Vm
@@ -97,25 +97,6 @@ def test_no_room_for_its_disk(disk: dict[str, str], free: int, why: str) -> None
     images = datastore(type=DatastoreType.IMAGE, name="default", free=5, total=5)
     said, _ = instantiate.no_place(vm(DISK=disk), [host(free_disk=10)], [images, store])
     assert why in said
-
-
-@pytest.mark.parametrize(
-    ("error", "hint"),
-    [
-        ("invalid argument: could not find capabilities for domaintype=kvm", ""),
-        ("unsupported configuration: Emulator does not support virt type 'kvm'", "VT-x"),
-        ("Cannot get interface MTU on 'br20': No such device", "bridge"),
-        ("Could not open '/var/lib/one//datastores/0/7/disk.0': Permission denied", "restorecon"),
-        ("Host key verification failed.", "oneadmin cannot log in"),
-        ("cannot set up guest memory 'pc.ram': Cannot allocate memory", "memory left"),
-        ("something new", ""),
-    ],
-)
-def test_why_it_failed(error: str, hint: str) -> None:
-    said = instantiate.explained_failure(VmFailedError("m", hint="general"), vm(error))
-    assert hint in said.hint
-    assert said.message == "m"
-    assert said.hint == "general" or "onevm recover 7 --retry" in said.hint
 
 
 def test_names() -> None:
