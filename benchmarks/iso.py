@@ -52,7 +52,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(prefix="b2ct-bench-", dir=options.folder) as name:
         folder = Path(name)
-        source = _make_source(folder, options.size_mb)
+        source = make_source(folder, options.size_mb)
         ways = _ways(source, folder, shlex.split(options.mkksiso))
         for way in ways:
             if way.name in (OURS, ENGINE):  # their bytecode is made
@@ -101,7 +101,7 @@ def _engine_seconds(source: Path, folder: Path) -> float:
     return float(printed)
 
 
-def _make_source(folder: Path, megabytes: int) -> Path:
+def make_source(folder: Path, megabytes: int) -> Path:
     """An image as lorax makes EL9's, with a stage 2 of noise."""
     tree = folder / "tree"
     menu = _isolinux()

@@ -6,6 +6,7 @@ import base64
 import contextlib
 import gzip
 import json
+import signal
 import socket
 import threading
 import urllib.request
@@ -96,6 +97,21 @@ def test_200_connections_that_pump_each_field_are_answered(
     assert one.double.calls == []
     assert health(open_to_many)["status"] == "ok"
     assert open_to_many.memory("VmHWM") < MOST
+
+
+def test_those_who_find_no_place_are_not_served_one_after_the_other(
+    one: Cloud, tmp_path: Path
+) -> None:
+    """Of many connections that one address makes at once: others wait behind the work on each."""
+    with running(tmp_path, one.double.url) as gate, contextlib.ExitStack() as stack:
+        gate.process.send_signal(signal.SIGSTOP)  # all of them wait when it goes on
+        for _ in range(200):
+            stack.enter_context(connect(gate, "127.0.0.2")).sendall(HEADS[0] + b"\r\n\r\n")
+        gate.process.send_signal(signal.SIGCONT)
+        counts = health(gate)["counts"]
+    assert isinstance(counts, dict)
+    assert counts["too-many-connections"] > 50
+    assert counts["no-call"] < 150
 
 
 def health(gate: Running) -> dict[str, object]:
