@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 from _timing import Way, alternate, table
-from iso import _make_source
+from iso import make_source
 
 DD = "dd bs=4M conv=fsync, same bytes"
 OURS = "b2ct usb image, the whole command"
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--make", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.make:
-        print(_make_source(options.make, options.size_mb))
+        print(make_source(options.make, options.size_mb))
         return
     if options.engine:
         print(_engine(*options.engine))
