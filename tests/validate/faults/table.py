@@ -346,9 +346,11 @@ _STORAGE = (
     Fault("squid's cache may grow past its volume", ONE,
           "sed -i 's/^\\(cache_dir ufs [^ ]*\\) [0-9]*/\\1 99999/' /etc/squid/squid.conf",
           ("cache-fits-its-volume",), then=_ANSWERS_AGAIN),
-    Fault("squid cannot write its cache", ONE, "chown root: /var/spool/squid",
+    # It ends by itself when it has something to write, which is not always: here at once.
+    Fault("squid cannot write its cache", ONE,
+          "chown root: /var/spool/squid; systemctl kill -s KILL squid; systemctl start squid || :",
           ("cache-is-squids-own",),
-          remedy="chown -R squid:squid /var/spool/squid"),
+          remedy="chown -R squid:squid /var/spool/squid; systemctl restart squid"),
     Fault("oned answers nobody", ONE,
           "nft 'add table inet deaf; add chain inet deaf in { type filter hook input priority -300"
           " ; }; add rule inet deaf in tcp dport 2633 reject'", ("oned-answers",),
@@ -487,9 +489,11 @@ _REST = (
           " sleep 0.5",
           ("processes-are-few",), remedy="systemctl restart undertaker.service"),
     Fault("oneadmin is near its limit of processes", HV1,
-          "systemd-run --quiet --unit=crowd -p User=oneadmin bash -c 'for i in $(seq 200); do sleep"
-          " 999 & done; wait'; sleep 1;"
-          " echo 'oneadmin - nproc 232' > /etc/security/limits.d/fault.conf",
+          # The kernel also counts what a user of this number runs outside the node: room for those.
+          "systemd-run --quiet --unit=crowd -p User=oneadmin -p TasksMax=infinity python3 -c"
+          " 'import threading as t; t.stack_size(65536);"
+          " [t.Thread(target=t.Event().wait).start() for _ in range(1500)]'; sleep 0.5;"
+          " echo 'oneadmin - nproc 1700' > /etc/security/limits.d/fault.conf",
           ("processes-are-few",),
           undo="systemctl stop crowd; rm /etc/security/limits.d/fault.conf"),
     Fault("libvirt's own network is up", HV1,
