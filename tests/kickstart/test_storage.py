@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 from pathlib import Path
@@ -108,6 +109,17 @@ def test_a_disk_that_cannot_be_read_is_not_taken_for_empty(tmp_path: Path) -> No
     made.disk("sda", 500)
     (made.root / "dev/sda").unlink()
     assert made.shell(SHOW) == "sda: cannot be read|"
+
+
+def test_a_disk_that_never_answers_is_not_waited_for(tmp_path: Path) -> None:
+    """Reading it blocks, as of a map whose last path has gone; the others are offered."""
+    made = machine(tmp_path)
+    made.extra_environment["B2CT_PATIENCE"] = "0.2"
+    made.disk("sda", 500)
+    made.disk("sdb", 500)
+    (made.root / "dev/sda").unlink()
+    os.mkfifo(made.root / "dev/sda")
+    assert made.shell(SHOW) == "sdb|sda: cannot be read|"
 
 
 @pytest.mark.parametrize(
