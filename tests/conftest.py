@@ -13,6 +13,7 @@ import pytest
 from hypothesis import settings
 
 from b2ct.rehearsal import installer as practice
+from tests.order import spread
 
 # Hypothesis without its deadline: how long an example takes says how busy the machine is.
 settings.register_profile("b2ct", deadline=None)
@@ -22,6 +23,13 @@ settings.load_profile("b2ct")
 # the tests send it to theirs.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Workers of pytest-xdist begin with the longest tests."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    items[:] = [items[number] for number in spread([item.nodeid for item in items], workers)]
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

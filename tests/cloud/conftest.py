@@ -42,7 +42,9 @@ class Ground:
 
     def client(self) -> Client:
         """Another run of ours."""
-        return Client(self.where, deadline=30, pauses=QUICK, notice=lambda _text: None)
+        return Client(
+            self.where, deadline=30, pauses=QUICK, notice=lambda _text: None, sleep=self.one.sleep
+        )
 
     def name(self, text: str) -> str:
         return f"{self.prefix}{text}"
@@ -131,7 +133,7 @@ def ground() -> Iterator[Ground]:
                 live.sweep()
         return
     with OnedDouble() as double:
-        yield on(double)
+        yield on(double, ticking=True)
 
 
 @pytest.fixture

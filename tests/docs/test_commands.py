@@ -17,11 +17,13 @@ from b2ct.cli.main import b2ct
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
-# Run as they are by continuous integration itself, by test_demo, or by tests/image/test_worker.py,
-# which builds and boots an image; the last ones need a cloud, or a site that stands.
+# Run as they are by continuous integration itself, by test_demo, which boots that very installer,
+# or by tests/image/test_worker.py, which builds and boots an image; the last ones need a cloud, or
+# a site that stands.
 ELSEWHERE = re.compile(
     r"^(script/(demo|test)\b|git clone|cd b2ct$|sudo |SOURCE=|ONE_AUTH="
     r"|b2ct image (build|verify|test)\b"
+    r"|b2ct boot hypervisor\.iso --all$"
     r"|b2ct (plan|apply|status|drain|register-image|instantiate|dirac|reap|squid)\b"
     r"|b2ct validate(?!.*--list))"
 )

@@ -76,7 +76,7 @@ class Pasture:
         end = time.monotonic() + 60
         while not reached(self.one.vms.get(number)):
             assert time.monotonic() < end, self.one.vms.get(number).status
-            time.sleep(0.1)
+            self.one.sleep(0.1)
 
     def reaper(self, rules: Rules, *, later: int) -> Reaper:
         """`later`: seconds after the youngest VM's creation."""

@@ -21,7 +21,7 @@ def shop(ground: Ground, tmp_path: Path) -> Iterator[Shop]:
 
 @pytest.fixture
 def store(double: OnedDouble, tmp_path: Path) -> Iterator[Shop]:
-    with a_shop(on(double), tmp_path / "front-end") as made:
+    with a_shop(on(double, ticking=True), tmp_path / "front-end") as made:
         yield made
 
 

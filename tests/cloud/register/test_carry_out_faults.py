@@ -114,7 +114,13 @@ def test_a_replacement_that_is_interrupted_anywhere(
 def interrupted(double: OnedDouble, shop: Shop, request: Request, calls: int) -> None:
     """A run whose front-end goes away after so many calls, and stays away."""
     double.faults.http("refuse", times=-1, skip=calls)
-    impatient = Client(shop.ground.where, deadline=0.2, pauses=QUICK, notice=lambda _text: None)
+    impatient = Client(
+        shop.ground.where,
+        deadline=0.1,
+        pauses=QUICK,
+        notice=lambda _text: None,
+        sleep=shop.ground.one.sleep,
+    )
     with suppress(B2ctError):
         run(impatient, request)
     double.faults.clear()
