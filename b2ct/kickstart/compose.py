@@ -102,12 +102,18 @@ def _installed(name: str, index: int, values: Mapping[str, Any]) -> Iterator[str
     step = render_part(f"{name}/firstboot.sh.j2", values)
     if step:
         yield install(f"/usr/libexec/b2ct/firstboot.d/{index:02}-{name}", step)
+    for target, text in files(name, values):
+        yield install(target, text)
+
+
+def files(name: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The files of a concern, rendered: where each belongs, and its text."""
     folder = data_folder("kickstart") / name / "files"
     for source in sorted(folder.rglob("*.j2")) if folder.is_dir() else ():
         target = source.relative_to(folder).with_suffix("")
         text = render_part(str(source.relative_to(data_folder("kickstart"))), values)
         if text:
-            yield install(f"/{target}", text)
+            yield f"/{target}", text
 
 
 def install(target: str, text: str) -> str:

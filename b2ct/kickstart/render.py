@@ -15,6 +15,11 @@ from b2ct.site.catalogue import Role
 from b2ct.site.model import Node, Site
 from b2ct.site.placeholders import PLACEHOLDERS, PREFIXES
 
+PROGRAM = "/opt/b2ct/bin/b2ct"
+"""B2CT on a control node, where the first boot installs it."""
+TOOLS = "/usr/libexec/b2ct"
+"""Scripts that its services run."""
+
 
 @dataclass(frozen=True)
 class InstallSource:
@@ -145,6 +150,8 @@ def template_values(
         "further": mirrors.further(site, key),
         "hypervisors": site.with_role(Role.HYPERVISOR, Role.SINGLE),
         "placeholders": {"texts": PLACEHOLDERS, "prefixes": PREFIXES},
+        "program": PROGRAM,
+        "tools": TOOLS,
         "Role": Role,
     }
 

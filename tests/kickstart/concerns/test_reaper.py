@@ -78,7 +78,7 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
 def test_without_b2ct_it_says_so_and_does_nothing(tmp_path: Path) -> None:
     _, made = control(tmp_path)
     done = made.run("/usr/libexec/b2ct/reap")
-    assert done.stdout == "B2CT is not installed in /opt/b2ct: nothing is terminated\n"
+    assert done.stdout == "B2CT is not installed as /opt/b2ct/bin/b2ct: nothing is terminated\n"
 
 
 def test_with_b2ct_it_runs_it(tmp_path: Path) -> None:
