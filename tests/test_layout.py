@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = {
     *("b2ct", "kickstart", "images", "packer", "templates", "tests"),
-    *("docs", "benchmarks", "script", ".ci"),
+    *("docs", "benchmarks", "packages", "script", ".ci"),
 }
 FILES = {
     *("Vagrantfile", "pyproject.toml", "README.md", "ARCHITECTURE.md", "CHANGELOG.md", "LICENSE"),
@@ -58,7 +58,10 @@ def test_what_passes_is_ignored_by_git() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["script/bootstrap", "script/test", "script/demo", "script/docs", "script/audit", ".ci/run"],
+    [
+        *("script/bootstrap", "script/test", "script/demo", "script/docs", "script/audit"),
+        *("script/package", ".ci/run"),
+    ],
 )
 def test_scripts_can_be_run(name: str) -> None:
     path = ROOT / name

@@ -14,6 +14,7 @@ import pytest
 
 from b2ct import __version__
 from b2ct.core import commit
+from b2ct.supply import wheel as supply
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ("kickstart", "images", "packer", "templates")
@@ -94,6 +95,12 @@ def test_what_is_installed_remembers_the_commit_without_git(b2ct: Path, tmp_path
     code = "from b2ct.core import commit; print(commit.commit())"
     known = _run(b2ct.with_name("python"), "-c", code, cwd=tmp_path, PATH="/nowhere").stdout.strip()
     assert known == commit.commit()
+
+
+def test_it_is_not_told_from_the_checkout(b2ct: Path, tmp_path: Path) -> None:
+    code = "from b2ct.supply import wheel; print(wheel.identity())"
+    done = _run(b2ct.with_name("python"), "-c", code, cwd=tmp_path)
+    assert done.stdout.strip() == supply.identity()
 
 
 def test_the_schema(b2ct: Path, tmp_path: Path) -> None:

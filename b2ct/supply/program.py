@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import importlib.util
 import io
 import re
 import sys
@@ -22,7 +23,7 @@ from b2ct.core import files
 from b2ct.core.console import note
 from b2ct.core.data import cache_folder
 from b2ct.core.errors import B2ctError
-from b2ct.core.run import CommandError, run
+from b2ct.core.run import CommandError, find_tool, run
 from b2ct.supply import wheel
 
 LOCK = Path(__file__).with_name("control.lock")
@@ -137,10 +138,8 @@ def _fetch(python: str, folder: Path) -> None:
     """Have pip fetch what the lock names; what is there already is not fetched again."""
     note(f"fetching what B2CT needs on the control node (34 MB, once for Python {python})")
     words = [
-        *(sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "download"),
-        *("--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:"),
-        *("--implementation", "cp", "--python-version", python),
-        *(word for name in _PLATFORMS for word in ("--platform", name)),
+        *(*_pip(), "--disable-pip-version-check", "--no-input", "download"),
+        *("--quiet", "--no-deps", "--require-hashes", *target(python)),
         *("--requirement", str(LOCK), "--dest", str(folder)),
     ]
     try:
@@ -151,6 +150,26 @@ def _fetch(python: str, folder: Path) -> None:
             hint="pip's own settings (pip.conf, PIP_INDEX_URL, https_proxy) are honoured; "
             + _WITHOUT,
         ) from err
+
+
+def target(python: str) -> list[str]:
+    """Words for pip: wheels for CPython `python` on x86_64, whatever Python runs pip."""
+    words = ["--only-binary=:all:", "--implementation", "cp", "--python-version", python]
+    return [*words, *(f"--platform={name}" for name in _PLATFORMS)]
+
+
+def _pip() -> list[str]:
+    """pip, as it is called here. What a package of a distribution installed has none of its own."""
+    if importlib.util.find_spec("pip"):
+        return [sys.executable, "-m", "pip"]
+    own = f"pip{sys.version_info.major}.{sys.version_info.minor}"
+    for name in (own, "pip3", "pip"):
+        if find_tool(name):
+            return [name]
+    raise B2ctError(
+        "pip, which fetches B2CT's packages for the control node, is not installed",
+        hint=f"install python3-pip (or python{own[3:]}-pip); {_WITHOUT}",
+    )
 
 
 def _tar(contents: dict[str, bytes | Path]) -> bytes:

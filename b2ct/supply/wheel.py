@@ -35,13 +35,13 @@ def identity() -> str:
 
     The commit does not count: one that changed none of these files makes no other B2CT.
     """
-    files = {path: data for path, data in _contents() if path != _COMMIT}
+    files = {path: data for path, data in sorted(_contents()) if path != _COMMIT}
     return hashlib.sha256(_record(files).encode()).hexdigest()
 
 
 def make() -> bytes:
     """The bytes of B2CT's wheel, some 2 MB; the same for the same files."""
-    files = dict(_contents())
+    files = dict(sorted(_contents()))  # their order is another one in what was installed
     if known := commit.commit():  # in a checkout the file itself does not hold it
         files[_COMMIT] = f"{known}\n".encode()
     record = f"{_info()}/RECORD"

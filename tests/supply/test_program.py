@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import re
+import sys
 import tarfile
 import tomllib
 from pathlib import Path
@@ -79,6 +81,29 @@ def test_an_index_that_does_not_answer_is_one_line_with_the_remedy(
         program.obtain("3.11")
     assert "\n" not in refused.value.message
     assert "PIP_INDEX_URL" in refused.value.hint
+
+
+def test_without_a_pip_of_its_own_it_takes_the_hosts(
+    small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a package of the distribution installed it, without a pip in its folder."""
+    host = small / "bin"
+    host.mkdir()
+    (host / "pip3").write_text(f'#!/bin/sh\nexec {sys.executable} -m pip "$@"\n')
+    (host / "pip3").chmod(0o755)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setenv("PATH", str(host))
+    assert program.obtain("3.11").tar
+
+
+def test_no_pip_at_all_is_one_line_with_the_remedy(
+    small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr(program, "find_tool", lambda _name: None)
+    with pytest.raises(B2ctError, match="is not installed") as refused:
+        program.obtain("3.11")
+    assert "python3-pip" in refused.value.hint
 
 
 def test_the_lock_names_all_that_b2ct_needs() -> None:
