@@ -37,9 +37,13 @@ main()
 
 def make(root: Path, about: About) -> None:
     """Fill the folder, which does not exist yet. Raises B2ctError."""
-    home = root / HOME
-    _environment(home, about.python)
-    _wheels(home / "lib" / f"python{about.python}" / "site-packages", about.python)
+    around(root, about)
+    _wheels(root / HOME / "lib" / f"python{about.python}" / "site-packages", about.python)
+
+
+def around(root: Path, about: About) -> None:
+    """All but the wheels."""
+    _environment(root / HOME, about.python)
     link(root / "usr/bin/b2ct", "../lib/b2ct/bin/b2ct")
     for shell, target in _COMPLETION.items():
         put(root / target, completion.script(shell))
@@ -90,7 +94,7 @@ def _environment(home: Path, python: str) -> None:
     """What `venv` makes, for an interpreter that need not be here."""
     version = f"home = /usr/bin\ninclude-system-site-packages = false\nversion = {python}\n"
     put(home / "pyvenv.cfg", version)
-    link(home / "bin/python3", f"/usr/bin/python{python}")
+    link(home / "bin/python3", f"../../../bin/python{python}")
     link(home / "bin/python", "python3")
     put(home / "bin/b2ct", _START.format(home=HOME))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from packages import deb
+from packages import deb, tree
 from packages.about import About
 from tests.packages import small
 
@@ -63,9 +63,12 @@ def test_it_depends_on_all_that_its_compiled_parts_link(
     assert max(map(int, versions)) <= 28
 
 
-def test_lintian_finds_no_error(built: dict[str, Path]) -> None:
+def test_lintian_finds_no_error(tmp_path: Path) -> None:
+    """In all that is ours; the wheels, at which it looks for long, are overridden as a whole."""
     if not shutil.which("lintian"):
         pytest.skip("lintian is not installed")
-    words = ["lintian", "--allow-root", "--fail-on", "error", str(built["deb"])]
+    tree.around(tmp_path / "tree", ABOUT)
+    made = deb.build(tmp_path / "tree", ABOUT, tmp_path, tmp_path)
+    words = ["lintian", "--allow-root", "--fail-on", "error,warning", str(made)]
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout
