@@ -18,7 +18,9 @@ _ALWAYS_THERE = {"dpkg", "util-linux"}
 """Essential packages, which none may name."""
 _SCRIPTS = {
     "postinst": 'if [ "$1" = configure ]; then /usr/lib/b2ct/libexec/installed.sh; fi',
-    "prerm": "/usr/lib/b2ct/libexec/removing.sh",
+    # Before an upgrade the byte code goes, so that dpkg can remove folders; the services stay.
+    "prerm": 'if [ "$1" = remove ]; then /usr/lib/b2ct/libexec/removing.sh; fi\n'
+    "find /usr/lib/b2ct/lib -depth -name __pycache__ -exec rm -rf {} +",
     "postrm": "if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi",
 }
 

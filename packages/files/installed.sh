@@ -3,7 +3,9 @@
 set -e
 
 # Byte code is made here, by the Python that is here; the package carries none.
+# What an older version left goes first.
 find /usr/lib/b2ct/lib -depth -name __pycache__ -exec rm -rf {} +
+find /usr/lib/b2ct/lib -depth -type d -empty -delete
 /usr/lib/b2ct/bin/python3 -m compileall -q /usr/lib/b2ct/lib || :
 
 if command -v systemd-sysusers > /dev/null; then
