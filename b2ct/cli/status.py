@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,7 +18,6 @@ from b2ct.core.errors import EXIT_VERDICT, B2ctError
 
 if TYPE_CHECKING:
     from b2ct.cloud.care.status import Status
-    from b2ct.one.client import Client
 
 
 @click.command()
@@ -36,6 +36,7 @@ def status(
     watch: bool,
     interval: float,
     as_json: bool,
+    site_file: Path | None,
     **access: Any,
 ) -> None:
     """Show hosts, VMs, images and datastores, and what is wrong with them.
@@ -51,20 +52,21 @@ def status(
     Exit codes: 0 no problems; 1 there are some; 2 OpenNebula could not be asked. --watch ends with
     what it saw last.
     """
-    client = one.connect(**access)
+    chosen = options.site_if_any(site_file)
+    client = one.client_of(chosen, **access)
+
+    def look() -> Status:
+        from b2ct.cloud.care.status import read
+
+        return read(client, chosen.site.opennebula_version if chosen else "")
+
     if watch:
-        code = _watch(client, interval, as_json=as_json)
+        code = _watch(look, interval, as_json=as_json)
     else:
-        seen = _look(client)
+        seen = look()
         click.echo(_text(seen, as_json=as_json))
         code = EXIT_VERDICT if seen.problems else 0
     sys.exit(code)
-
-
-def _look(client: Client) -> Status:
-    from b2ct.cloud.care import status as looking
-
-    return looking.read(client)
 
 
 def _text(seen: Status, *, as_json: bool, one_line: bool = False) -> str:
@@ -73,14 +75,14 @@ def _text(seen: Status, *, as_json: bool, one_line: bool = False) -> str:
     return "\n".join(seen.lines())
 
 
-def _watch(client: Client, interval: float, *, as_json: bool) -> int:
+def _watch(look: Callable[[], Status], interval: float, *, as_json: bool) -> int:
     """Until Ctrl-C. A front-end that is away for a while is told, and asked again."""
     code = 0
     with _screen(as_json=as_json) as show:
         try:
             while True:
                 try:
-                    seen = _look(client)
+                    seen = look()
                     code = EXIT_VERDICT if seen.problems else 0
                     show(_text(seen, as_json=as_json, one_line=True))
                 except B2ctError as err:

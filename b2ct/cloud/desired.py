@@ -14,7 +14,7 @@ from types import MappingProxyType
 from b2ct.context.model import VmContext
 from b2ct.core.errors import B2ctError
 from b2ct.one.text import Vector
-from b2ct.one.versions import Dialect, numbers
+from b2ct.one.versions import Dialect, other_line
 from b2ct.site import catalogue
 from b2ct.site.catalogue import Role
 from b2ct.site.cloud import Dirac, Quota, SecurityRule
@@ -134,9 +134,8 @@ def _notes(site: Site, dialect: Dialect) -> Iterator[str]:
     for name, network in site.networks.items():
         if network.vm_range and not network.bridge:
             yield f"network {name} is not made: it has a `vm_range` but no `bridge` for VMs"
-    said = site.opennebula_version
-    if dialect.server and numbers(said) != numbers(dialect.server):
-        yield f"site.yaml says OpenNebula {said}, the server is {dialect.server}"
+    if other := other_line(site.opennebula_version, dialect.server):
+        yield other
 
 
 def _hypervisors(site: Site) -> str:

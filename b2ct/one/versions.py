@@ -67,6 +67,13 @@ def numbers(version: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
+def other_line(said: str, server: str) -> str:
+    """What to tell where site.yaml says another version line than the server is of, or nothing."""
+    if not server or numbers(said) == numbers(server):
+        return ""
+    return f"site.yaml says OpenNebula {said}, the server is {server}"
+
+
 def dialect(version: str, notice: Callable[[str], None] = lambda _text: None) -> Dialect:
     """How to speak to a server of that version; `notice` hears what is uncertain about it.
 

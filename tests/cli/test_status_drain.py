@@ -52,6 +52,19 @@ def test_problems_come_with_their_remedy(frontend: OnedDouble, tmp_path: Path) -
     assert [problem["kind"] for problem in told["problems"]] == ["host", "hosts"]
 
 
+def test_a_site_of_another_version_than_the_server_is_told(
+    frontend: OnedDouble, tmp_path: Path
+) -> None:
+    """As in `b2ct plan`; the header says what is there."""
+    site = (Path(__file__).parents[2] / "docs/examples/minimal.yaml").read_text()
+    (tmp_path / "site.yaml").write_text(f'{site}\nopennebula: {{version: "7.0"}}\n')
+    done = b2ct("status", cwd=tmp_path)
+    assert done.stdout.startswith("OpenNebula 6.10.5\n")
+    assert "note: site.yaml says OpenNebula 7.0, the server is 6.10.5\n" in done.stdout
+    told = json.loads(b2ct("status", "--json", cwd=tmp_path).stdout)
+    assert told["other"] == "site.yaml says OpenNebula 7.0, the server is 6.10.5"
+
+
 def test_what_cannot_be_asked_is_refused(frontend: OnedDouble, tmp_path: Path) -> None:
     frontend.stop()
     assert_refused(b2ct("status", cwd=tmp_path), "127.0.0.1")

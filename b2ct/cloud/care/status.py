@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from b2ct.one.faults import image_remedy, reason, vm_remedy
@@ -15,6 +15,7 @@ from b2ct.one.objects.storage import Datastore, Image
 from b2ct.one.objects.vm import Vm
 from b2ct.one.ownership import ADMINISTRATORS
 from b2ct.one.states import LCM_UNKNOWN, HostState, ImageState, NetState, VmState
+from b2ct.one.versions import other_line
 
 if TYPE_CHECKING:
     from b2ct.one.client import Client
@@ -90,6 +91,8 @@ class Status:
     problems: tuple[Problem, ...]
     unseen: str = ""
     """Who is asking, and what may be there that this user may not see."""
+    other: str = ""
+    """That the site says another version, where it does."""
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -101,8 +104,8 @@ class Status:
         told.append(f"VMs         {_counted(self.vms)}")
         told.append(f"images      {_counted(self.images)}")
         told.append(f"datastores  {', '.join(map(str, self.datastores)) or 'not measured yet'}")
-        if self.unseen:
-            told += ["", f"note: {self.unseen}"]
+        for note in filter(None, (self.other, self.unseen)):
+            told += ["", f"note: {note}"]
         told.append("")
         for problem in self.problems:
             told += problem.lines()
@@ -110,14 +113,15 @@ class Status:
         return [*told, f"{count} problem(s)" if count else "no problems"]
 
 
-def read(one: Client) -> Status:
+def read(one: Client, said: str = "") -> Status:
     """Look: five calls, and two more once: the version, and who is asking.
 
-    Times are by the server's clock.
+    Times are by the server's clock. `said` is the version that the site names; empty: no site.
     """
     found = (one.version, one.hosts.all(), one.vms.all(), one.images.all())
     rooms = one.datastores.all(), one.networks.all()
-    return of(*found, rooms, now=one.now, me=one.me)
+    seen = of(*found, rooms, now=one.now, me=one.me)
+    return replace(seen, other=other_line(said, one.version)) if said else seen
 
 
 def of(
