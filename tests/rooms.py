@@ -119,8 +119,9 @@ _BELOW_CLI = (
     _room(
         "dirac",
         "the libcloud driver that DIRAC loads (`driver`), DIRAC's configuration text "
-        "(`resources`), what can be tested from its side (`check`)",
-        *("site", "one"),
+        "(`resources`), what its administrator gets (`handover`), what can be tested from its side "
+        "(`check`)",
+        *("site", "one", "cloud", "image"),
     ),
     _room(
         "gateway",

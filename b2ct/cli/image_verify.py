@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
@@ -10,13 +9,6 @@ import click
 from b2ct.cli import options
 from b2ct.cli.show import show
 from b2ct.core.console import byte_progress, note
-
-
-def own_list() -> Path:
-    """The user's list of allowed signers: $XDG_CONFIG_HOME/b2ct/allowed_signers."""
-    base = os.environ.get("XDG_CONFIG_HOME", "")
-    folder = Path(base) if base.startswith("/") else Path.home() / ".config"
-    return folder / "b2ct" / "allowed_signers"
 
 
 @click.command()
@@ -56,15 +48,10 @@ def verify(
 
     Exit codes: 0 all is good; 1 something is wrong, and named; 2 refused.
     """
-    from b2ct.papers.verify import Trust, size
+    from b2ct.papers.verify import size, trusted
     from b2ct.papers.verify import verify as check
 
-    required = require_signature or allowed_signers is not None or pgp_keys is not None
-    if allowed_signers is None and own_list().is_file():
-        allowed_signers = own_list()
-        note(f"note: allowed signers are those of {allowed_signers}")
-    trust = Trust(allowed_signers, pgp_keys, required)
-    trust.check()
+    trust = trusted(allowed_signers, pgp_keys, required=require_signature)
     with byte_progress(f"checking {image.name}", size(image)) as advance:
         verdict = check(image, trust, advance)
     show(verdict, as_json=as_json)

@@ -56,18 +56,9 @@ def endpoint_of(
     url: str | None, auth_file: Path | None, ca_file: Path | None, chosen: ChosenSite | None
 ) -> Endpoint:
     """Where OpenNebula is, and as whom to speak to it. Raises B2ctError with the remedy."""
-    from b2ct.cloud.access import of_site
-    from b2ct.one import bound, endpoint
+    from b2ct.cloud.access import endpoint_for
 
-    site = of_site(chosen) if chosen else None
-    consent = trust.consent()
-    found = endpoint.find(
-        url=url, auth_file=auth_file, ca_file=ca_file, site=site,
-        approve=lambda where: bound.check(where, site, consent),
-    )  # fmt: skip
-    if found.in_clear:
-        note(f"warning: the password goes to {found.host} unencrypted (http)")
-    return found
+    return endpoint_for(chosen, trust.consent(), url, auth_file, ca_file)
 
 
 def connect(*, site_file: Path | None, **where: Any) -> Client:

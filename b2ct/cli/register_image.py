@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from b2ct.cli import offer, one, options
-from b2ct.cli.show import show_json
+from b2ct.cli.show import show
 from b2ct.core.console import byte_progress, note
-from b2ct.core.errors import B2ctError
 
 if TYPE_CHECKING:
-    from b2ct.cloud.register.content import Content
-    from b2ct.cloud.register.decide import Plan
     from b2ct.cloud.register.outcome import Outcome
     from b2ct.cloud.register.request import Request
-    from b2ct.cloud.vmtemplates import WorkerAbout
-    from b2ct.papers.verify import Trust
-    from b2ct.site.chosen import ChosenSite
+    from b2ct.one.client import Client
 
 
 @click.command("register-image")
@@ -68,7 +64,16 @@ if TYPE_CHECKING:
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @options.as_json
-def register_image(**said: Any) -> None:
+def register_image(
+    *,
+    site_file: Path | None,
+    url: str | None,
+    auth_file: Path | None,
+    ca_file: Path | None,
+    dry_run: bool,
+    as_json: bool,
+    **said: Any,
+) -> None:
     """Register an image in OpenNebula, and the VM template that starts from it.
 
     The image is checked against its manifest and signature, copied to the front-end over SFTP
@@ -89,163 +94,42 @@ def register_image(**said: Any) -> None:
     Exit codes: 0 it is registered, or was already; 1 the image is not what its manifest says, or
     the server could not take it; 2 refused: what was done before, if anything, the next run uses.
     """
-    made = _Registration(said)
-    made.dry_run() if said["dry_run"] else made.do()
+    from b2ct.cloud.register.asked import Asked
+
+    asked = Asked(**said)
+    asked.check()
+    chosen = options.site_if_any(site_file)
+    request = asked.request(chosen)
+    if chosen and request.worker and not dry_run:
+        chosen.allow_files()
+    client = one.client_of(chosen, url=url, auth_file=auth_file, ca_file=ca_file)
+    if dry_run:
+        _plan(client, request, as_json=as_json)
+        return
+    done = _carried_out(client, request)
+    show(done, as_json=as_json)
+    if done.uploaded:
+        note(f"note: {done.uploaded} stays on the front-end")
 
 
-class _Registration:
-    """One run of the verb."""
+def _plan(client: Client, request: Request, *, as_json: bool) -> None:
+    from b2ct.cloud.register.decide import plan
+    from b2ct.cloud.register.survey import survey
 
-    def __init__(self, said: dict[str, Any]) -> None:
-        self.said = said
-        self.source = _source(said)
-        self.choice = _choice(said)
-        self.chosen = options.site_if_any(said["site_file"])
-        content = _content(said)
-        self.request = self._request(content)
-        if self.chosen and self.request.worker and not said["dry_run"]:
-            self.chosen.allow_files()
-        where = one.endpoint_of(said["url"], said["auth_file"], said["ca_file"], self.chosen)
-        from b2ct.one.client import Client
-
-        self.one = Client(where)
-
-    def _request(self, content: Content) -> Request:
-        from b2ct.cloud.register.request import Request
-
-        said = self.said
-        name = said["name"] or content.plain_name
-        return Request(
-            content, name, said["datastore"], self.choice, self.source,
-            site=self.chosen.site if self.chosen else None,
-            worker=_worker(said, self.chosen, content, name), wait=said["wait"],
-            deadline=said["timeout"], keep_upload=said["keep_upload"],
-            thin=said["thin"],
-        )  # fmt: skip
-
-    def dry_run(self) -> None:
-        """Print the plan."""
-        from b2ct.cloud.register.decide import plan
-        from b2ct.cloud.register.survey import survey
-
-        made = plan(self.request, survey(self.one), self.one.endpoint)
-        for remark in made.notes:
-            note(f"note: {remark}")
-        if self.said["as_json"]:
-            show_json(_plan_json(made))
-            return
-        for line in made.lines():
-            click.echo(line)
-        click.echo("nothing to do" if made.nothing else "(dry run: nothing was done)")
-
-    def do(self) -> None:
-        """Carry it out, and print what there is."""
-        from b2ct.cloud.register.carry_out import run
-        from b2ct.cloud.register.progress import Listener
-
-        listener = Listener(note, byte_progress, one.States())
-        try:
-            done = run(self.one, self.request, listener)
-        except KeyboardInterrupt:
-            raise one.StoppedError(
-                "interrupted; what was done until then stays",
-                hint="run the same command again: it goes on where this one was stopped",
-            ) from None
-        if self.said["as_json"]:
-            show_json(done.as_json())
-        else:
-            click.echo(_summary(done))
-        if done.uploaded:
-            note(f"note: {done.uploaded} stays on the front-end")
+    made = plan(request, survey(client), client.endpoint)
+    for remark in made.notes:
+        note(f"note: {remark}")
+    show(made, as_json=as_json)
 
 
-def _source(said: dict[str, Any]) -> Any:
-    from b2ct.cloud.register.delivery import Source
+def _carried_out(client: Client, request: Request) -> Outcome:
+    from b2ct.cloud.register.carry_out import run
+    from b2ct.cloud.register.progress import Listener
 
-    source = Source(
-        said["path"], said["source_url"], said["ssh"], said["folder"], said["known_hosts"],
-        said["identity"], said["jump"], said["ssh_config"],
-    )  # fmt: skip
-    source.check()
-    return source
-
-
-def _choice(said: dict[str, Any]) -> Any:
-    from b2ct.cloud.register.images import Choice
-
-    if said["replace"] and said["new_version"]:
-        raise B2ctError(
-            "--replace and --new-version contradict each other", hint="give one of them"
-        )
-    if said["no_template"] and (said["template"] or said["worker"]):
-        raise B2ctError("--no-template contradicts --template and --worker", hint="leave one out")
-    if said["replace"]:
-        return Choice.REPLACE
-    return Choice.NEW_VERSION if said["new_version"] else Choice.REFUSE
-
-
-def _trust(said: dict[str, Any]) -> Trust:
-    from b2ct.cli.image_verify import own_list
-    from b2ct.papers.verify import Trust
-
-    signers, pgp = said["allowed_signers"], said["pgp_keys"]
-    required = said["require_signature"] or signers is not None or pgp is not None
-    if signers is None and own_list().is_file():
-        signers = own_list()
-        note(f"note: allowed signers are those of {signers}")
-    return Trust(signers, pgp, required)
-
-
-def _content(said: dict[str, Any]) -> Content:
-    from b2ct.cloud.register import content
-
-    image = said["image"]
-    trust = _trust(said)
-    trust.check()
-    with byte_progress(f"checking {image.name}", content.size(image)) as advance:
-        found = content.read(image, trust, unverified=said["unverified"], advance=advance)
-    if found.signer:
-        note(f"{image.name}: as its manifest says, signed by {found.signer}")
-    elif found.name:
-        note(f"{image.name}: as its manifest says, which nobody signed")
-    else:
-        note(f"warning: nothing vouches for {image.name}")
-    return found
-
-
-def _worker(
-    said: dict[str, Any], chosen: ChosenSite | None, content: Content, name: str
-) -> WorkerAbout | None:
-    """The worker whose template is wanted; None: the image alone."""
-    if said["no_template"]:
-        return None
-    if chosen is None:
-        if said["template"] or said["worker"]:
-            raise B2ctError(
-                "a VM template is made from a worker of site.yaml, and there is none here",
-                hint="name the site with --site; `b2ct init` writes one to start from",
-            )
-        note("note: there is no site.yaml here: the image is registered without a VM template")
-        return None
-    from b2ct.cli.template import about_worker
-
-    return about_worker(chosen, said["worker"], definition=content.name, name=said["template"],
-                        family=name)  # fmt: skip
-
-
-def _plan_json(made: Plan) -> dict[str, Any]:
-    return {"nothing": made.nothing, "steps": list(made.lines()), "notes": list(made.notes)}
-
-
-def _summary(done: Outcome) -> str:
-    image = f"image {done.image.id} ({done.image.name})"
-    changed = bool(done.moved) or done.template_action in ("created", "updated")
-    if done.made:
-        lines = [f"{image} is registered"]
-    else:
-        lines = [f"{image} has this content already" + ("" if changed else ": nothing to do")]
-    if done.template:
-        what = "is as it should be" if done.template_action == "nothing" else done.template_action
-        lines.append(f"VM template {done.template_id} ({done.template}): {what}")
-    lines += [f"VM template {name}: starts from {done.image.name} now" for name in done.moved]
-    return "\n".join(lines)
+    try:
+        return run(client, request, Listener(note, byte_progress, one.States()))
+    except KeyboardInterrupt:
+        raise one.StoppedError(
+            "interrupted; what was done until then stays",
+            hint="run the same command again: it goes on where this one was stopped",
+        ) from None

@@ -6,6 +6,7 @@ stream; a file of the wrong length is not read at all.
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from b2ct.core import files
+from b2ct.core.console import note
 from b2ct.core.errors import B2ctError, VerdictError
 from b2ct.papers import manifest, signature
 from b2ct.papers.header import need_plain
@@ -45,6 +47,27 @@ class Trust:
 
 
 NOBODY = Trust()
+
+
+def own_list() -> Path:
+    """The user's list of allowed signers: $XDG_CONFIG_HOME/b2ct/allowed_signers."""
+    base = os.environ.get("XDG_CONFIG_HOME", "")
+    folder = Path(base) if base.startswith("/") else Path.home() / ".config"
+    return folder / "b2ct" / "allowed_signers"
+
+
+def trusted(allowed_signers: Path | None, pgp_keys: Path | None, *, required: bool) -> Trust:
+    """Whom the user trusts: those that were named, else those of `own_list`.
+
+    Who names somebody wants a signature. Raises B2ctError as `Trust.check`.
+    """
+    required = required or allowed_signers is not None or pgp_keys is not None
+    if allowed_signers is None and own_list().is_file():
+        allowed_signers = own_list()
+        note(f"note: allowed signers are those of {allowed_signers}")
+    made = Trust(allowed_signers, pgp_keys, required)
+    made.check()
+    return made
 
 
 @dataclass(frozen=True)

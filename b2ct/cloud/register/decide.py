@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from b2ct.cloud.register import delivery, images, rollback, store, template
 from b2ct.cloud.register.delivery import Delivery, Upload
@@ -66,6 +67,15 @@ class Plan:
                 f"VM template {move.template.id} ({move.template.name}): start from {target}, no "
                 f"longer from {move.old.image.name}"
             )
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {"nothing": self.nothing, "steps": list(self.lines()), "notes": list(self.notes)}
+
+    def as_text(self) -> str:
+        """For people."""
+        end = "nothing to do" if self.nothing else "(dry run: nothing was done)"
+        return "\n".join([*self.lines(), end])
 
 
 def plan(request: Request, there: Survey, endpoint: Endpoint) -> Plan:
