@@ -113,6 +113,21 @@ class Check:
     on: str = ""
     """Further condition on the node besides the role, by name: `squid`; empty: none."""
 
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "name": self.name,
+            "group": self.group,
+            "proves": self.proves,
+            "why": self.why,
+            "remedy": self.remedy,
+            "severity": self.severity.value,
+            "subject": self.subject.value,
+            "roles": sorted(role.value for role in self.roles),
+            "on": self.on,
+            "source": self.source,
+        }
+
 
 def check(
     *,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from b2ct.core.errors import EXIT_INTERRUPTED, EXIT_REFUSED, EXIT_VERDICT
 from b2ct.validate import tally
 from b2ct.validate.results import About, NodeReport, Outcome, Report, Result
 
@@ -22,6 +23,15 @@ def nothing_ran(report: Report) -> bool:
         node.unreachable and not any(r.outcome is Outcome.PASSED for r in node.results)
         for node in report.nodes
     )
+
+
+def exit_code(report: Report) -> int:
+    """What `b2ct validate` ends with."""
+    if report.interrupted:
+        return EXIT_INTERRUPTED
+    if nothing_ran(report):
+        return EXIT_REFUSED
+    return EXIT_VERDICT if failed(report) else 0
 
 
 def lines(report: Report) -> Iterator[str]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 from b2ct.core import files
+from b2ct.core.errors import B2ctError
 from b2ct.validate import junit
 from b2ct.validate.report import history, page
 from b2ct.validate.report.view import view
@@ -29,3 +32,16 @@ def write(folder: Path, report: Report) -> Path:
     files.write(folder / "index.html", text, mode=0o600)
     history.store(folder / history.FOLDER, report)
     return folder / "index.html"
+
+
+def need_writable(folder: Path) -> None:
+    """Raise B2ctError for a folder that would take no report after all the work."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as err:
+        reason = files.explain(err, f"write the report to {folder}").message
+        raise B2ctError(
+            reason, hint="name another folder with --report, or none: --no-report"
+        ) from err
