@@ -10,19 +10,18 @@ import click
 
 from b2ct.cli import offer, options
 from b2ct.cli.show import show_json
-from b2ct.cli.usb_confirm import Consent, opened, picture, readable
 from b2ct.core.console import byte_progress, note
-from b2ct.core.errors import B2ctError, VerdictError
+from b2ct.core.errors import B2ctError
 from b2ct.stick import survey, trouble, writer
 from b2ct.stick import verify as proof
 from b2ct.stick.blockio import DeviceError
+from b2ct.stick.confirm import Consent, opened, picture, readable
 from b2ct.stick.devices import Machine
 from b2ct.stick.guard import Wish
 from b2ct.stick.image import Image, ImageError, boots_from_stick, open_image
 from b2ct.stick.layout import Step, layout
 from b2ct.stick.restore import Format, shape, template
 from b2ct.stick.target import Target, examine
-from b2ct.stick.verify import Comparison
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _OPTIONS = (
@@ -104,7 +103,7 @@ def write(
         if dry_run:
             _show_plan(plan, target, machine, title, as_json)
             return
-        with opened(target, machine, Consent(yes, serial), title) as door:
+        with opened(target, machine, Consent(yes, serial, _ask), title) as door:
             done = writer.burn(door, source, byte_progress, again=image.absolute())
     _show_done(
         target,
@@ -148,7 +147,9 @@ def verify(image: Path, device: str, as_json: bool) -> None:
             raise B2ctError(str(err)) from err
     if as_json:
         show_json({"image": str(image), "device": device, **found.as_json()})
-    _judge(found, image, device, quiet=as_json)
+    elif found.first is None:
+        click.echo(f"{device} has {image} byte for byte: SHA-256 {found.device_sha256}")
+    trouble.enforce(found, image, device)
 
 
 @click.command()
@@ -190,7 +191,7 @@ def restore(
         if dry_run:
             _show_plan(_plan(source, target), target, machine, title, as_json)
             return
-        with opened(target, machine, Consent(yes, serial), title) as door:
+        with opened(target, machine, Consent(yes, serial, _ask), title) as door:
             done = writer.burn(door, source, byte_progress)
     _show_done(
         target,
@@ -198,6 +199,10 @@ def restore(
         f"{target.path} has {title}",
         as_json,
     )
+
+
+def _ask(question: str) -> str:
+    return str(click.prompt(question, default="", show_default=False, err=True))
 
 
 def _plan(source: Image, target: Target) -> tuple[Step, ...]:
@@ -224,24 +229,3 @@ def _show_done(target: Target, result: dict[str, Any], text: str, as_json: bool)
         show_json({"device": str(target.path), "serial": target.serial, **result})
     else:
         click.echo(text)
-
-
-def _judge(found: Comparison, image: Path, device: str, *, quiet: bool) -> None:
-    """Say what a comparison means. Raises VerdictError when they differ."""
-    if found.first is None:
-        if not quiet:
-            click.echo(f"{device} has {image} byte for byte: SHA-256 {found.device_sha256}")
-        return
-    places = ", ".join(found.regions)
-    meaning = (
-        "only what FAT keeps of files differs, boot loader and partition table are intact: right "
-        "if you edited kickstarts on it or mounted it, wrong on a stick that nobody touched"
-        if found.only_files
-        else "this is not a stick that boots this image: write it again"
-    )
-    raise VerdictError(
-        f"{device} differs from {image}: the first time at byte {found.first} "
-        f"({trouble.mib(found.first)}), in {len(found.blocks)} MiB of "
-        f"{-(-found.size // proof.BLOCK)}; in {places}",
-        hint=meaning,
-    )

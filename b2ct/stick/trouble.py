@@ -5,9 +5,13 @@ from __future__ import annotations
 import errno
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from b2ct.core.errors import EXIT_INTERRUPTED, B2ctError, VerdictError
 from b2ct.stick.blockio import DeviceError, Door
+
+if TYPE_CHECKING:
+    from b2ct.stick.verify import Comparison
 
 _GONE = {errno.ENODEV, errno.ENXIO, errno.ENOMEDIUM, errno.ESHUTDOWN, errno.ENOTCONN}
 _LOCKED = {errno.EROFS, errno.EACCES, errno.EPERM}
@@ -87,4 +91,23 @@ def stopped_verifying(door: Door, image: Path) -> StoppedError:
     return StoppedError(
         f"interrupted: {door.path} is written, but NOT verified",
         hint=f"`{shlex.join(['b2ct', 'usb', 'verify', str(image), str(door.path)])}` does the rest",
+    )
+
+
+def enforce(found: Comparison, image: Path, device: str) -> None:
+    """Raise VerdictError, which says what that means, when a stick and its image differ."""
+    if found.first is None:
+        return
+    places = ", ".join(found.regions)
+    meaning = (
+        "only what FAT keeps of files differs, boot loader and partition table are intact: right "
+        "if you edited kickstarts on it or mounted it, wrong on a stick that nobody touched"
+        if found.only_files
+        else "this is not a stick that boots this image: write it again"
+    )
+    raise VerdictError(
+        f"{device} differs from {image}: the first time at byte {found.first} "
+        f"({mib(found.first)}), in {len(found.blocks)} MiB of "
+        f"{-(-found.size // (1 << 20))}; in {places}",
+        hint=meaning,
     )

@@ -16,9 +16,9 @@ import pexpect
 import pytest
 from click.testing import CliRunner, Result
 
-from b2ct.cli import usb_confirm
 from b2ct.cli.usb import usb
 from b2ct.core.errors import B2ctError
+from b2ct.stick import confirm
 from tests.stick import safety
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -265,7 +265,7 @@ def test_without_permission_the_exact_command_is_told(
 
 
 def test_the_command_of_a_module_run() -> None:
-    command = usb_confirm.as_root(["/x/b2ct/__main__.py", "usb", "list"])
+    command = confirm.as_root(["/x/b2ct/__main__.py", "usb", "list"])
     assert command == f"sudo {sys.executable} -m b2ct usb list"
 
 

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from b2ct.cli.usb_confirm import readable
 from b2ct.core.errors import B2ctError
 from b2ct.stick import blockio, devices, guard, target, writer
+from b2ct.stick.confirm import readable
 from b2ct.stick.guard import Wish
 from b2ct.stick.image import open_image
 from b2ct.stick.restore import Format, shape, template

@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import click
 
 from b2ct.core.console import note
 from b2ct.core.errors import B2ctError
@@ -26,6 +24,8 @@ class Consent:
 
     yes: bool
     serial: str | None
+    ask: Callable[[str], str]
+    """Asks at the terminal for a line; its argument is the question."""
 
 
 def picture(target: Target, machine: Machine, what: str) -> list[str]:
@@ -62,9 +62,7 @@ def consented(target: Target, consent: Consent) -> None:
             "there is no terminal to ask on; nothing was written",
             hint=f"--yes --serial {shlex.quote(target.serial)}" if target.serial else "",
         )
-    answer = click.prompt(
-        f"type the device's name ({target.name}) to go on", default="", show_default=False, err=True
-    )
+    answer = consent.ask(f"type the device's name ({target.name}) to go on")
     if answer.strip() not in (target.name, str(target.path)):
         raise B2ctError(f"that is not {target.name}; nothing was written", hint="start again")
 
