@@ -7,8 +7,8 @@ import sys
 
 SETTLED = """
 import gc, sys
-from b2ct.gateway import run
-run._settle()
+from b2ct.gateway import service
+service._settle()
 print(gc.get_freeze_count(), {"yaml", "b2ct.dirac.instance"} <= set(sys.modules))
 """
 
