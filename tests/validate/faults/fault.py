@@ -7,6 +7,7 @@ import re
 import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,13 +80,15 @@ class Desk:
     folder: Path
     """For the programs that go before this computer's own."""
 
-    def paste(self, remedy: str) -> Completed:
-        """Run a remedy as it is. `ssh` is ssh, with the site's key; nobody is there to be asked."""
-        place = state.folder(self.site)
-        program = self.folder / "ssh"
+    def __post_init__(self) -> None:
+        place, program = state.folder(self.site), self.folder / "ssh"
         words = f"-F none -i {place}/admin -o UserKnownHostsFile={place}/known_hosts"
         program.write_text(f'#!/bin/sh\nexec /usr/bin/ssh {words} -o BatchMode=yes "$@"\n')
         program.chmod(0o755)
+
+    def paste(self, remedy: str) -> Completed:
+        """Run a remedy as it is. `ssh` is ssh, with the site's key; nobody is there to be asked."""
+        place = state.folder(self.site)
         env = {
             "PATH": f"{self.folder}:{Path(sys.executable).parent}:{os.environ['PATH']}",
             "ONE_XMLRPC": f"http://{self.network}.10:2633/RPC2",
@@ -140,11 +143,26 @@ class Round:
         Raises CommandError where that fails; what pasted remedies say is for a person to read.
         """
         failed = found(report)
-        for fault in reversed(self.faults):
+        pasted: set[str] = set()
+
+        def take_back(fault: Fault) -> None:
             if fault.undo != HEAL:
                 self._on(fault.on, fault.undo)
             elif fault.findings[0] in failed:
-                self.shell.paste(failed[fault.findings[0]].remedy)
+                remedy = failed[fault.findings[0]].remedy
+                if remedy not in pasted:  # what mends two faults is pasted once
+                    pasted.add(remedy)
+                    self.shell.paste(remedy)
+
+        def take_all_back(squid: bool) -> None:
+            for fault in reversed(self.faults):
+                if ("squid" in fault.what) is squid:
+                    take_back(fault)
+
+        # One after another, as some remedies reach through several nodes; those of squid, which
+        # takes seconds to stop, beside the others.
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(take_all_back, (True, False)))
         for fault in self.faults:
             if fault.then:
                 self._on(fault.on, fault.then)

@@ -90,6 +90,14 @@ _ANSWERS = (
           _answers("opennebula-fireedge", "FireEdge", 2616, 500), ("sunstone-answers",),
           undo=_answers_again("opennebula-fireedge"), dressed="a stand-in of Sunstone"),
     Fault("OneFlow hangs", ONE, "systemctl kill -s STOP opennebula-flow", ("oneflow-answers",)),
+    # What is asked in vain is waited for: so all who wait are in one round.
+    Fault("the gateway is away", HV2,
+          "nft 'add table arp away; add chain arp away in { type filter hook input priority 0 ; };"
+          " add rule arp away in arp saddr ip '$NET'.1 drop'; ip neigh flush to $NET.1",
+          ("gateway-answers", "name-servers-answer"), undo="nft delete table arp away",
+          dressed="its answers are dropped by nftables"),
+    Fault("a dead name server stands before the living one", HV1,
+          "sed -i '1i nameserver 192.0.2.53' /etc/resolv.conf", ("name-servers-answer",)),
     Fault("OneGate answers with an error", ONE,
           _answers("opennebula-gate", "OneGate", 5030, 500), ("onegate-answers",),
           undo=_answers_again("opennebula-gate"), dressed="a stand-in of OneGate"),
@@ -290,8 +298,9 @@ _WAYS = (
           undo="rm /run/b2ct-practice/kernel-messages",
           dressed="`dmesg` of a node shows a file: nodes have no kernel of their own"),
     Fault("logs end with each restart", HV2,
-          "mv /etc/systemd/journald.conf.d/b2ct.conf /root/; rm -r /var/log/journal;"
-          " systemctl restart systemd-journald", ("journal-is-kept",),
+          # journald makes its folder again as long as it is told to keep it.
+          "mv /etc/systemd/journald.conf.d/b2ct.conf /root/; systemctl restart systemd-journald;"
+          " rm -r /var/log/journal; systemctl restart systemd-journald", ("journal-is-kept",),
           then="mv /root/b2ct.conf /etc/systemd/journald.conf.d/"),
     Fault("the machine was installed in another role", HV2,
           "sed -i 's/^role=.*/role=control/' /etc/b2ct/installation",
@@ -390,16 +399,6 @@ _SQUID = (
           " add rule ip deaf in ip saddr '$NET'.12 ip protocol icmp drop'",
           ("networks-connect-nodes@site",), undo="nft delete table ip deaf",
           dressed="a rule of nftables is the switch"),
-    Fault("the gateway is away", HV2,
-          "nft 'add table arp away; add chain arp away in { type filter hook input priority 0 ; };"
-          " add rule arp away in arp saddr ip '$NET'.1 drop'; ip neigh flush to $NET.1",
-          ("gateway-answers", "name-servers-answer"), undo="nft delete table arp away",
-          dressed="its answers are dropped by nftables"),
-    Fault("the system's disk fills up", ONE,
-          "mount -t tmpfs -o size=1M tmpfs /var/log/; mkdir /var/log/journal;"
-          " install -d -m 700 /var/log/b2ct; head -c 930000 /dev/zero > /var/log/much",
-          ("system-disk-stays-roomy",), undo="umount -l /var/log",
-          dressed="a small volume of memory lies over /var/log"),
     Fault("OneFlow answers the machine itself alone", ONE,
           "sed 's/0[.]0[.]0[.]0/127.0.0.1/' /usr/libexec/b2ct-practice/answer >"
           " /usr/libexec/b2ct-practice/inward; chmod 755 /usr/libexec/b2ct-practice/inward;"
@@ -412,6 +411,12 @@ _SQUID = (
 )  # fmt: skip
 
 _CLOUD = (
+    # Where no fault is squid's, whose log lies below it.
+    Fault("the system's disk fills up", ONE,
+          "mount -t tmpfs -o size=1M tmpfs /var/log/; mkdir /var/log/journal;"
+          " install -d -m 700 /var/log/b2ct; head -c 930000 /dev/zero > /var/log/much",
+          ("system-disk-stays-roomy",), undo="umount -l /var/log",
+          dressed="a small volume of memory lies over /var/log"),
     Fault("a hypervisor is not monitored", ONE,
           _double("next(h for h in one.cloud.hosts if h.name == 'hv2').fail('no answer')"),
           ("hosts-are-monitored@site",),
@@ -475,8 +480,6 @@ _REST = (
     Fault("names are looked up in /etc/hosts alone", HV2,
           "sed -i.fault 's/^hosts:.*/hosts: files/' /etc/nsswitch.conf",
           ("outside-names-are-known",), undo="mv /etc/nsswitch.conf.fault /etc/nsswitch.conf"),
-    Fault("a dead name server stands before the living one", HV1,
-          "sed -i '1i nameserver 192.0.2.53' /etc/resolv.conf", ("name-servers-answer",)),
     _squid("squid keeps nothing that is large", "s/^maximum_object_size .*/maximum_object_size 9"
            " KB/", "cache-keeps-cvmfs"),
     Fault("the database is read-only", ONE, "mysql -e 'SET GLOBAL read_only = 1'",

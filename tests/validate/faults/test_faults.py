@@ -48,17 +48,18 @@ def test_every_fault_is_found_by_its_checks_alone(site: Practice, tmp_path: Path
     assert healthy.count(Outcome.PASSED) > 150
     desk = Desk(site.name, site.nodes[0].address.rpartition(".")[0], tmp_path)
     wrong: list[str] = []
-    for number, faults in enumerate(ROUNDS):
+    for faults in ROUNDS[:-1]:
         this = Round(desk, faults)
-        if number == len(ROUNDS) - 1:
-            # The last round stops the double of oned, which then forgets its cloud.
-            wrong += [f"not taken back: {alarm}" for alarm in _alarms(_validated(site))]
         this.inject()
         report = _validated(site)
         wrong += this.wrong(report)
         this.undo(report)
-        if number == len(ROUNDS) - 2:
-            wrong += _refused_log_ins(site, desk)
+    wrong += _refused_log_ins(site, desk)
+    wrong += [f"not taken back: {alarm}" for alarm in _alarms(_validated(site))]
+    # The last round stops the double of oned, which then forgets its cloud: the site ends with it.
+    last = Round(desk, ROUNDS[-1])
+    last.inject()
+    wrong += last.wrong(_validated(site))
     assert not wrong, "\n".join(wrong)
 
 
