@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 from _timing import Way, alternate, once, table  # noqa: E402
 
 from b2ct.core import files  # noqa: E402
-from b2ct.papers import manifest  # noqa: E402
+from b2ct.papers.write import write  # noqa: E402
 from b2ct.rehearsal.oned import OnedDouble  # noqa: E402
 from tests.cli.cloud import SITE  # noqa: E402
 from tests.image.images import about  # noqa: E402
@@ -97,7 +97,7 @@ def _image(folder: Path, size_mb: int) -> Path:
         small, name="worker", sha256=files.sha256(image), size=image.stat().st_size,
         virtual_size=size_mb << 20,
     )  # fmt: skip
-    manifest.write(image, told)
+    write(image, told)
     return image
 
 

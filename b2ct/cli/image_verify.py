@@ -80,7 +80,7 @@ def sign(*, image: Path, key: Path) -> None:
     Exit codes: 0 signed; 1 the image is not what its manifest says; 2 refused.
     """
     from b2ct.papers import signature
-    from b2ct.papers.manifest import Beside
+    from b2ct.papers.beside import Beside
     from b2ct.papers.verify import size
     from b2ct.papers.verify import verify as check
 

@@ -22,11 +22,12 @@ from b2ct.image.disk.qcow2 import to_qcow2
 from b2ct.image.model import Definition
 from b2ct.image.rootfs import configure, keys, selinux
 from b2ct.image.rootfs.aptsaid import UnknownPackageError
-from b2ct.image.rootfs.bootstrap import Bootstrap, InstalledPackage, bootstrap_of
+from b2ct.image.rootfs.bootstrap import Bootstrap, bootstrap_of
 from b2ct.image.rootfs.cache import Layer, LayerCache
 from b2ct.image.rootfs.layers import Builder, Keys, Made
 from b2ct.image.rootfs.userns import Namespace
 from b2ct.image.rootfs.workspace import Workspace
+from b2ct.papers.about import Package
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Outcome:
     virtual_size: int
     kernel: str
     arguments: tuple[str, ...]
-    packages: tuple[InstalledPackage, ...]
+    packages: tuple[Package, ...]
     layers: tuple[Layer, ...]
     cached: tuple[str, ...]
     """The kinds of the layers that were in the cache."""
@@ -86,7 +87,7 @@ class Outcome:
                 **values,
                 "arguments": tuple(values["arguments"]),
                 "cached": tuple(values["cached"]),
-                "packages": tuple(InstalledPackage(**one) for one in values["packages"]),
+                "packages": tuple(Package(**one) for one in values["packages"]),
                 "layers": tuple(Layer(**one) for one in values["layers"]),
             }
         )

@@ -28,7 +28,8 @@ from b2ct.image.model import MIB, Definition
 from b2ct.image.provision import Configuration
 from b2ct.image.repositories import Keys
 from b2ct.image.rootfs import configure
-from b2ct.image.rootfs.bootstrap import InstalledPackage, bootstrap_of
+from b2ct.image.rootfs.bootstrap import bootstrap_of
+from b2ct.papers.about import Package
 from b2ct.papers.header import need_plain
 
 PLUGINS_SINCE = (1, 7)
@@ -93,7 +94,7 @@ def build(
     *,
     folder: Path,
     say: Callable[[str], None],
-) -> tuple[InstalledPackage, ...]:
+) -> tuple[Package, ...]:
     """Build the image at `out` in the private, empty `folder`, and return what is installed.
 
     Raises B2ctError when Packer or QEMU is missing, CommandError when the build fails.
@@ -207,7 +208,7 @@ def _run(argv: list[str | Path], folder: Path, say: Callable[[str], None]) -> No
             say(f"packer: {line}")
 
 
-def _installed(definition: Definition, folder: Path) -> tuple[InstalledPackage, ...]:
+def _installed(definition: Definition, folder: Path) -> tuple[Package, ...]:
     """What the VM's own package database says."""
     tree = folder / "database"
     with tarfile.open(folder / "database.tar") as tar:

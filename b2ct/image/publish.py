@@ -19,8 +19,10 @@ from b2ct.core.errors import B2ctError
 from b2ct.image import scratch, show
 from b2ct.image.definitions import Loaded
 from b2ct.image.inside import Outcome
-from b2ct.papers import manifest, signature
-from b2ct.papers.manifest import About, Beside
+from b2ct.papers import signature
+from b2ct.papers.about import About
+from b2ct.papers.beside import Beside
+from b2ct.papers.write import write
 
 _PREFIX = ".b2ct-image-"
 
@@ -89,7 +91,7 @@ def publish(
         image = folder / output.name
         outcome = engine(image)
         image.chmod(0o644)
-        manifest.write(image, _about(loaded, outcome, epoch))
+        write(image, _about(loaded, outcome, epoch))
         if sign_key is not None:
             signature.sign(image, sign_key)
         return Published(output, outcome, _place(folder, output))
@@ -108,7 +110,7 @@ def _about(loaded: Loaded, outcome: Outcome, epoch: int) -> About:
         size=outcome.size,
         virtual_size=outcome.virtual_size,
         definition=show.text(loaded),
-        packages=[manifest.Package(**vars(package)) for package in outcome.packages],
+        packages=outcome.packages,
         layers={layer.kind: layer.key for layer in outcome.layers},
         kernel=outcome.kernel,
         arguments=outcome.arguments,

@@ -107,15 +107,19 @@ def _apt(
 
 
 def _preferences(name: str, repository: Repository, pins: Sequence[str]) -> list[RootFile]:
-    """Nothing of a repository but what the definition names: a negative pin, and exceptions."""
     if not repository.packages or not pins:
         return []
-    records = (
-        f"Package: {packages}\nPin: {pin}\nPin-Priority: {priority}\n"
+    text = preferences(repository.packages, pins)
+    return [RootFile(f"/etc/apt/preferences.d/b2ct-{name}", text.encode())]
+
+
+def preferences(packages: Sequence[str], pins: Sequence[str]) -> str:
+    """apt_preferences(5): nothing of a repository but these packages."""
+    return "\n".join(
+        f"Package: {names}\nPin: {pin}\nPin-Priority: {priority}\n"
         for pin in pins
-        for packages, priority in ((" ".join(repository.packages), 500), ("*", -1))
+        for names, priority in ((" ".join(packages), 500), ("*", -1))
     )
-    return [RootFile(f"/etc/apt/preferences.d/b2ct-{name}", "\n".join(records).encode())]
 
 
 def _dnf(

@@ -1,12 +1,11 @@
-"""What lies beside an image and says what it is: sum, manifest, list of packages, definition.
+"""The manifest: what an image is, with the sums of all files beside it; it is what gets signed.
 
-Nothing here depends on the moment or the place of the build: the same image has the same files.
+Nothing in it depends on the moment or the place of the build: the same image has the same one.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,113 +13,13 @@ from typing import Any
 import b2ct
 from b2ct.core import files
 from b2ct.core.errors import B2ctError
+from b2ct.papers.about import About
+from b2ct.papers.beside import Beside
 
 SCHEMA = 1
 """Version of the manifest's form; raised when a reader of the old form would be misled."""
 LARGEST = 64 * 2**20
 """Bytes of a manifest that is still read."""
-
-
-@dataclass(frozen=True)
-class Beside:
-    """The files of an image. `worker.qcow2` has `worker.manifest.json` beside it, and so on."""
-
-    image: Path
-
-    def _named(self, end: str) -> Path:
-        return self.image.with_name(self.image.name.removesuffix(".qcow2") + end)
-
-    @property
-    def sums(self) -> Path:
-        """As sha256sum(1) writes and checks it."""
-        return self.image.with_name(f"{self.image.name}.sha256")
-
-    @property
-    def manifest(self) -> Path:
-        """What this image is, with the sums of all other files; it is what gets signed."""
-        return self._named(".manifest.json")
-
-    @property
-    def sbom(self) -> Path:
-        """Software bill of materials, CycloneDX."""
-        return self._named(".cdx.json")
-
-    @property
-    def definition(self) -> Path:
-        """The definition, merged with what it extends."""
-        return self._named(".definition.yaml")
-
-    @property
-    def signature(self) -> Path:
-        """Of the manifest, by ssh-keygen -Y."""
-        return self._named(".manifest.json.sig")
-
-    @property
-    def pgp_signature(self) -> Path:
-        """Of the manifest, by gpg --armor --detach-sign."""
-        return self._named(".manifest.json.asc")
-
-    @property
-    def summed(self) -> tuple[Path, ...]:
-        """The files besides the image whose sums are in the manifest."""
-        return (self.sums, self.sbom, self.definition)
-
-
-@dataclass(frozen=True)
-class Package:
-    """An installed package. Its version is whole: epoch, version and release."""
-
-    name: str
-    version: str
-    architecture: str
-    source: str = ""
-    """Source package, empty where it has the same name or is not known."""
-    license: str = ""
-
-
-@dataclass(frozen=True)
-class About:
-    """What a finished image is; the image itself exists already."""
-
-    name: str
-    title: str
-    distribution: str
-    release: str
-    packaging: str
-    """`apt` or `rpm`."""
-    epoch: int
-    """SOURCE_DATE_EPOCH of the build."""
-    sha256: str
-    """Of the image."""
-    size: int
-    virtual_size: int
-    definition: str
-    """As YAML, merged with what it extends."""
-    packages: Sequence[Package]
-    layers: Mapping[str, str]
-    """Kind of layer -> key."""
-    kernel: str = ""
-    arguments: Sequence[str] = ()
-
-
-def write(image: Path, about: About) -> Beside:
-    """Write the files beside an image; an old signature is removed, for it signed another image.
-
-    Raises B2ctError for what the operating system refuses.
-    """
-    from b2ct.papers import sbom
-
-    beside = Beside(image)
-    try:
-        for old in (beside.signature, beside.pgp_signature):
-            old.unlink(missing_ok=True)
-    except OSError as err:
-        raise files.explain(err, f"remove the old signature of {image}") from err
-    files.write(beside.sums, f"{about.sha256}  {image.name}\n")
-    files.write(beside.sbom, sbom.render(about))
-    files.write(beside.definition, about.definition)
-    files.write(beside.manifest, render(image, about))
-    return beside
 
 
 def render(image: Path, about: About) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cyclonedx.model.component import Component
     from packageurl import PackageURL
 
-    from b2ct.papers.manifest import About, Package
+    from b2ct.papers.about import About, Package
 
 _NAMESPACE = uuid.UUID("8f0c1a52-6a0e-5d0b-9a55-b2c700000002")
 _PURL = {"apt": "deb", "rpm": "rpm"}

@@ -13,7 +13,7 @@ from pathlib import Path
 from b2ct.core import files
 from b2ct.core.errors import B2ctError
 from b2ct.core.run import CommandError, run
-from b2ct.papers.manifest import Beside
+from b2ct.papers.beside import Beside
 
 NAMESPACE = "b2ct-image"
 _TIMEOUT = 60.0

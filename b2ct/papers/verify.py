@@ -18,8 +18,9 @@ from b2ct.core import files
 from b2ct.core.console import note
 from b2ct.core.errors import B2ctError, VerdictError
 from b2ct.papers import manifest, signature
+from b2ct.papers.beside import Beside
 from b2ct.papers.header import need_plain
-from b2ct.papers.manifest import Beside, Manifest, Sum
+from b2ct.papers.manifest import Manifest, Sum
 from b2ct.papers.signature import Signer, WrongSignatureError
 
 _LINE = re.compile(r"([0-9a-fA-F]{64}) [ *](.+)\n?")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from b2ct.papers import manifest
+from b2ct.papers.write import write
 from tests.cli.cloud import SITE
 from tests.cli.program import assert_refused, b2ct
 from tests.image.images import a_key, about, allow, an_image
@@ -90,7 +90,7 @@ def test_an_image_that_names_another_file_is_refused_by_every_verb(tmp_path: Pat
     words = ("qemu-img", "create", "-q", "-f", "qcow2")
     subprocess.run([*words, "-o", f"data_file={secret},data_file_raw=on", image, "1M"], check=True)
     secret.write_bytes(b"of the front-end".ljust(1 << 20))
-    manifest.write(image, about(image))
+    write(image, about(image))
     key = a_key(tmp_path)
     (tmp_path / "site.yaml").write_text(SITE)
     (tmp_path / "one_auth").write_text("oneadmin:opennebula\n")

@@ -21,8 +21,8 @@ from b2ct.cloud.vmtemplates import WorkerAbout
 from b2ct.context import own
 from b2ct.context.worker import choose, for_worker
 from b2ct.one.text import Attributes
-from b2ct.papers import manifest
 from b2ct.papers.verify import NOBODY
+from b2ct.papers.write import write
 from b2ct.site.model import Site
 from tests.cloud.conftest import Ground
 from tests.image.images import about
@@ -41,7 +41,7 @@ def a_qcow2(
     subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, path], check=True)
     raw.unlink()
     if papers:
-        manifest.write(path, about(path, name=path.stem, virtual_size=size))
+        write(path, about(path, name=path.stem, virtual_size=size))
     return path
 
 

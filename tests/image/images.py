@@ -7,8 +7,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from b2ct.papers import manifest
-from b2ct.papers.manifest import About, Beside, Package
+from b2ct.papers.about import About, Package
+from b2ct.papers.beside import Beside
+from b2ct.papers.write import write
 from b2ct.rehearsal.oned.files import qcow2_header
 
 EPOCH = 1_700_000_000
@@ -43,7 +44,7 @@ def about(image: Path, **changes: Any) -> About:
 def an_image(folder: Path, name: str = "worker.qcow2", **changes: Any) -> Beside:
     image = folder / name
     image.write_bytes(qcow2_header(2**33).ljust(256, b"\0") + bytes(range(256)) * 5000)
-    return manifest.write(image, about(image, **changes))
+    return write(image, about(image, **changes))
 
 
 def a_key(folder: Path, name: str = "key", passphrase: str = "") -> Path:

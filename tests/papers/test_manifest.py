@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from b2ct.core.errors import B2ctError
 from b2ct.papers import manifest
-from b2ct.papers.manifest import Beside
+from b2ct.papers.beside import Beside
 from tests.image.images import PACKAGES, about, an_image
 
 

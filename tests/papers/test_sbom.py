@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from packageurl import PackageURL
 
 from b2ct.papers import sbom
-from b2ct.papers.manifest import Package
+from b2ct.papers.about import Package
 from tests.image.images import PACKAGES, about
 
 IMAGE = Path(__file__)

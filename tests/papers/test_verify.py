@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from b2ct.core.errors import B2ctError, VerdictError
-from b2ct.papers import manifest, signature
-from b2ct.papers.manifest import Beside
+from b2ct.papers import signature
+from b2ct.papers.beside import Beside
 from b2ct.papers.verify import Trust, Verdict, verify
+from b2ct.papers.write import write
 from tests.image.images import a_key, about, allow, an_image
 from tests.signers import signer
 
@@ -187,7 +188,7 @@ def test_a_manifest_changed_after_signing(
     # The attacker makes everything fit together again, but for the signature.
     kept = beside.signature.read_bytes()
     flip(beside.image)
-    manifest.write(beside.image, about(beside.image))
+    write(beside.image, about(beside.image))
     assert verify(beside.image).good
     beside.signature.write_bytes(kept)
     trust = Trust(allow(tmp_path / "allowed", alice=key)) if trusted else Trust()

@@ -12,6 +12,7 @@ from pathlib import Path
 from b2ct.core import files
 from b2ct.core.errors import B2ctError
 from b2ct.papers import manifest, verify
+from b2ct.papers.beside import Beside
 from b2ct.papers.info import need_whole, virtual_size
 from b2ct.papers.verify import Trust
 
@@ -62,7 +63,7 @@ def read(
     trust.check()
     length = size(image)
     virtual = virtual_size(image)
-    papers = manifest.Beside(image).manifest
+    papers = Beside(image).manifest
     if not papers.exists():
         if not unverified:
             raise B2ctError(

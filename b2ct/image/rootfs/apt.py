@@ -24,12 +24,14 @@ from urllib.parse import urlsplit
 from b2ct.core import files
 from b2ct.core.errors import B2ctError
 from b2ct.core.run import CommandError, need_tool, run, stream
+from b2ct.image import repositories
 from b2ct.image.model import Definition, Repository
 from b2ct.image.rootfs import aptsaid, aptstate, archive, keys
-from b2ct.image.rootfs.bootstrap import DRIVERS, InstalledPackage, State
+from b2ct.image.rootfs.bootstrap import DRIVERS, State
 from b2ct.image.rootfs.cell import Cell
 from b2ct.image.rootfs.workspace import Workspace
 from b2ct.image.tree import Tree
+from b2ct.papers.about import Package
 
 ARCHITECTURES = {"x86_64": "amd64"}
 _TIMEOUT = 3 * 3600.0
@@ -140,7 +142,7 @@ class Apt:
         archive.pack(tree, out, work.epoch)
         shutil.rmtree(tree)
 
-    def installed(self, root: Path) -> tuple[InstalledPackage, ...]:
+    def installed(self, root: Path) -> tuple[Package, ...]:
         """The packages that dpkg says are installed."""
         fields = (
             *("${db:Status-Status}", "${binary:Package}", "${Version}", "${Architecture}"),
@@ -152,9 +154,7 @@ class Apt:
             done = run(["dpkg-query", f"--admindir={copy}", "--show", form])
         rows = [line.split("|") for line in done.stdout.splitlines()]
         found = [
-            InstalledPackage(
-                name.partition(":")[0], version, arch, "" if source == name else source
-            )
+            Package(name.partition(":")[0], version, arch, "" if source == name else source)
             for status, name, version, arch, source in rows
             if status == "installed"
         ]
@@ -214,16 +214,15 @@ def _keyrings(name: str, repository: Repository, work: Workspace) -> Iterator[Pa
 
 
 def _preferences(definition: Definition, work: Workspace) -> str:
-    """apt_preferences(5): from a repository with `packages` nothing else is taken."""
-    parts = []
-    for name, repository in sorted(definition.repositories.items()):
-        if not repository.packages:
-            continue
-        url = work.urls.get(name, repository.url)
-        for pin in aptstate.pins(name, definition, url, work.cache):
-            for packages, priority in (("*", -1), (" ".join(repository.packages), 600)):
-                parts.append(f"Package: {packages}\nPin: {pin}\nPin-Priority: {priority}\n\n")
-    return "".join(parts)
+    """From a repository with `packages` nothing else is taken, as in the image later."""
+    return "\n".join(
+        repositories.preferences(
+            repository.packages,
+            aptstate.pins(name, definition, work.urls.get(name, repository.url), work.cache),
+        )
+        for name, repository in sorted(definition.repositories.items())
+        if repository.packages
+    )
 
 
 def _extract(definition: Definition, tree: Path, work: Workspace, merged: Path) -> None:

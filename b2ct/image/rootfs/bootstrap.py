@@ -10,24 +10,13 @@ from typing import Any, Protocol, cast
 
 from b2ct.image.model import Definition
 from b2ct.image.rootfs.workspace import Workspace
+from b2ct.papers.about import Package
 
 DRIVERS = (
     *("virtio_pci", "virtio_blk", "virtio_scsi", "virtio_net", "ahci", "ata_piix", "sd_mod"),
     *("sr_mod", "nvme"),
 )
 """In every initramfs, so that the image boots on each bus that OpenNebula offers."""
-
-
-@dataclass(frozen=True)
-class InstalledPackage:
-    """A row of the package database of a tree."""
-
-    name: str
-    version: str
-    architecture: str
-    source: str = ""
-    """Source package, empty where it has the same name."""
-    license: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,7 +55,7 @@ class Bootstrap(Protocol):
     def packages(self, definition: Definition, base: Path, out: Path, work: Workspace) -> None:
         """Write the packages layer: the whole system, with its kernel, not yet configured."""
 
-    def installed(self, root: Path) -> tuple[InstalledPackage, ...]:
+    def installed(self, root: Path) -> tuple[Package, ...]:
         """The packages of a tree, sorted, from its own database."""
 
 

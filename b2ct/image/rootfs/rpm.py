@@ -29,10 +29,11 @@ from b2ct.core.run import CommandError, run, stream
 from b2ct.image.model import Definition, Repository
 from b2ct.image.rootfs import archive, dnfconf, dnfsaid, keys, rpmrows, rpmstate
 from b2ct.image.rootfs.aptsaid import MirrorError
-from b2ct.image.rootfs.bootstrap import DRIVERS, InstalledPackage, State
+from b2ct.image.rootfs.bootstrap import DRIVERS, State
 from b2ct.image.rootfs.cell import Cell
 from b2ct.image.rootfs.workspace import Workspace
 from b2ct.image.tree import Tree
+from b2ct.papers.about import Package
 
 _TIMEOUT = 3 * 3600.0
 _FORMAT = 2
@@ -118,7 +119,7 @@ class Rpm:
         _own_database(tree, definition, work)
         self._finish(tree, out, work)
 
-    def installed(self, root: Path) -> tuple[InstalledPackage, ...]:
+    def installed(self, root: Path) -> tuple[Package, ...]:
         """The packages of a tree, by the host's rpm or, where it cannot read them, the tree's."""
         fields = (
             *("%{NAME}", "%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}", "%{ARCH}", "%{SOURCERPM}"),
@@ -147,10 +148,10 @@ class Rpm:
 
 def _installed(
     name: str, version: str, architecture: str, source_file: str, license_: str
-) -> InstalledPackage:
+) -> Package:
     """A row of `rpm -qa`; the source is written as bash-5.1.8-6.el9.src.rpm."""
     source = source_file.rsplit("-", 2)[0] if source_file.count("-") >= 2 else ""
-    return InstalledPackage(name, version, architecture, "" if source == name else source, license_)
+    return Package(name, version, architecture, "" if source == name else source, license_)
 
 
 def _described(definition: Definition, *, base: bool) -> list[Mapping[str, Any]]:
