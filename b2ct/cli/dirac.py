@@ -12,9 +12,7 @@ from b2ct.cli.lazy import LazyGroup, Verbs
 from b2ct.cli.show import show_json
 from b2ct.core.console import note
 from b2ct.core.errors import EXIT_VERDICT
-
-if TYPE_CHECKING:
-    from b2ct.dirac.check import Check
+from b2ct.core.findings import as_data
 
 VERBS: Verbs = {
     "config": ("dirac", "config", "Write what a DIRAC server needs to use this site."),
@@ -176,18 +174,11 @@ def check(
     for made in checks.run(client(seat, chosen, trust.consent()), names):
         found.append(made)
         if not as_json:
-            _line(made)
+            for line in made.lines(checks.WIDE):
+                click.echo(line)
     if as_json:
-        rows = [
-            {"check": c.name, "verdict": c.verdict, "found": c.found, "remedy": c.remedy}
-            for c in found
-        ]
-        show_json(rows)
-    if any(made.verdict == checks.FAILED for made in found):
+        show_json(as_data(found))
+    if any(made.failed for made in found):
         raise SystemExit(EXIT_VERDICT)
 
 
-def _line(made: Check) -> None:
-    click.echo(f"{made.verdict:<8} {made.name:<13} {made.found}")
-    if made.remedy:
-        click.echo(f"{'':<8} {'':<13} -> {made.remedy}")

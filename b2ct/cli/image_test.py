@@ -11,6 +11,7 @@ import click
 
 from b2ct.cli import offer, options
 from b2ct.cli.show import show_json
+from b2ct.core import findings
 from b2ct.core.console import note
 from b2ct.core.errors import VerdictError
 
@@ -151,10 +152,5 @@ def table(results: tuple[Tried, ...]) -> str:
     for row in results:
         where = f"{row.scenario.machine}, disk on {row.scenario.controller}"
         lines.append(f"{row.scenario.name} ({where}): {'pass' if row.passed else 'FAIL'}")
-        width = max(len(finding.check) for finding in row.findings)
-        for finding in row.findings:
-            mark = "ok  " if finding.passed else "FAIL"
-            lines.append(f"  {mark}  {finding.check:<{width}}  {finding.found}")
-            if not finding.passed and finding.expected:
-                lines.append(f"        {'':<{width}}  expected: {finding.expected}")
+        lines += [f"  {line}" for line in findings.table(row.findings).splitlines()]
     return "\n".join(lines)

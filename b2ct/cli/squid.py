@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from b2ct.cli import options
 from b2ct.cli.lazy import LazyGroup, Verbs
 from b2ct.cli.show import show_json
+from b2ct.core import findings
 from b2ct.core.console import note
-from b2ct.core.errors import VerdictError
-
-if TYPE_CHECKING:
-    from b2ct.squid.check import Row
+from b2ct.core.findings import Finding, Verdict
 
 VERBS: Verbs = {
     "check": ("squid", "check", "Ask the squids as VMs do, and say what is wrong with them."),
@@ -76,26 +71,12 @@ def check(*, site_file: Path | None, chosen: tuple[str, ...], outsider: str, as_
             site_file, "where the squids are", instead="--squid http://HOST:3128"
         ).site
     wanted = checks.targets(site)
-    rows: list[Row] = []
+    rows: list[Finding] = []
     for one in checks.squids(site, chosen):
         rows += checks.check(one, wanted, ask, int(time.time()), outsider=outsider)
     if as_json:
-        show_json([asdict(row) for row in rows])
+        show_json(findings.as_data(rows))
     else:
-        _print(rows)
-    bad = [row for row in rows if row.state is checks.State.FAIL]
-    if bad:
-        raise VerdictError(f"{len(bad)} of {len(rows)} checks failed", hint=bad[0].remedy)
-
-
-def _print(rows: Sequence[Row]) -> None:
-    wide = max((len(row.subject) for row in rows), default=0)
-    last = ""
-    for row in rows:
-        if row.squid != last:
-            click.echo(row.squid)
-            last = row.squid
-        click.echo(f"  {row.state:4}  {row.subject:{wide}}  {row.text}")
-        if row.remedy:
-            click.echo(f"        {'':{wide}}  -> {row.remedy}")
-    note(f"{sum(row.state == 'ok' for row in rows)} of {len(rows)} checks are well")
+        click.echo(findings.table(rows))
+    note(f"{sum(row.verdict is Verdict.OK for row in rows)} of {len(rows)} checks are well")
+    findings.enforce(rows)

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from b2ct.core import files
+from b2ct.core import files, findings
 from b2ct.core.console import note
 from b2ct.core.errors import B2ctError, VerdictError
+from b2ct.core.findings import Finding, judged
 from b2ct.papers import manifest, signature
 from b2ct.papers.beside import Beside
 from b2ct.papers.header import need_plain
@@ -72,17 +73,8 @@ def trusted(allowed_signers: Path | None, pgp_keys: Path | None, *, required: bo
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What was found of one file."""
-
-    file: str
-    good: bool
-    text: str
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """All findings of an image, in the order in which they depend on each other."""
+class Verified:
+    """All findings of an image, a file each, in the order in which they depend on each other."""
 
     image: Path
     findings: tuple[Finding, ...]
@@ -91,15 +83,11 @@ class Verdict:
     @property
     def good(self) -> bool:
         """Nothing is wrong."""
-        return all(finding.good for finding in self.findings)
+        return not any(one.failed for one in self.findings)
 
     def as_text(self) -> str:
         """A line a file."""
-        width = max(len(finding.file) for finding in self.findings)
-        return "\n".join(
-            f"{'good ' if finding.good else 'WRONG'}  {finding.file:<{width}}  {finding.text}"
-            for finding in self.findings
-        )
+        return findings.table(self.findings)
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -108,14 +96,12 @@ class Verdict:
             "image": str(self.image),
             "good": self.good,
             "signer": signer,
-            "files": [
-                {"file": one.file, "good": one.good, "text": one.text} for one in self.findings
-            ],
+            "findings": findings.as_data(self.findings),
         }
 
     def enforce(self) -> None:
         """Raise VerdictError, which names what is wrong, unless all is good."""
-        wrong = [f"{one.file}: {one.text}" for one in self.findings if not one.good]
+        wrong = [f"{one.subject}: {one.text}" for one in self.findings if one.failed]
         if wrong:
             raise VerdictError(
                 f"{self.image} is not what it should be: " + "; ".join(wrong),
@@ -130,7 +116,7 @@ def verify(
     advance: Advance = lambda _count: None,
     *,
     signatures: bool = True,
-) -> Verdict:
+) -> Verified:
     """Compare an image with the files beside it, and check who signed them.
 
     Without `signatures` these are not looked at: a new one is about to be made. `advance` is told
@@ -143,15 +129,15 @@ def verify(
     try:
         data, told = manifest.read(beside.manifest)
     except FileNotFoundError:
-        missing = Finding(beside.manifest.name, False, "is missing")
-        return Verdict(image, (missing, *_by_sums(beside, advance)))
+        missing = judged(False, beside.manifest.name, "is missing")
+        return Verified(image, (missing, *_by_sums(beside, advance)))
     except B2ctError as err:
-        return Verdict(image, (Finding(beside.manifest.name, False, err.message),))
+        return Verified(image, (judged(False, beside.manifest.name, err.message),))
     if not signatures:
-        return Verdict(image, tuple(_compared(beside, told, advance)))
+        return Verified(image, tuple(_compared(beside, told, advance)))
     finding, signer = _signed(beside, data, trust)
     compared = _compared(beside, told, advance)
-    return Verdict(image, (finding, *compared), signer)
+    return Verified(image, (finding, *compared), signer)
 
 
 def size(image: Path) -> int:
@@ -179,24 +165,24 @@ def _signed(beside: Beside, data: bytes, trust: Trust) -> tuple[Finding, Signer 
                 known.append(signature.check_pgp(data, beside.pgp_signature, trust.pgp_keys))
             notes += ["its OpenPGP signature was not checked"]
     except WrongSignatureError as err:
-        return Finding(beside.manifest.name, False, err.message), None
+        return judged(False, beside.manifest.name, err.message), None
     if known:
         text = f"signed by {known[0].name}, {known[0].key}"
-        return Finding(beside.manifest.name, True, text), known[0]
+        return judged(True, beside.manifest.name, text), known[0]
     text = "; ".join(notes) or "not signed: sums show damage, not who built it"
-    return Finding(beside.manifest.name, not trust.required, text), None
+    return judged(not trust.required, beside.manifest.name, text), None
 
 
 def _compared(beside: Beside, told: Manifest, advance: Advance) -> Iterator[Finding]:
     """The image and the other files against the sums of the manifest."""
     if told.image.file != beside.image.name:
         text = f"is of {told.image.file}: files were renamed or mixed up"
-        yield Finding(beside.manifest.name, False, text)
+        yield judged(False, beside.manifest.name, text)
     yield _image(beside.image, told.image, advance)
     listed = {one.file: one for one in told.files}
     for path in beside.summed:
         if path.name not in listed:
-            yield Finding(path.name, False, "is not in the manifest")
+            yield judged(False, path.name, "is not in the manifest")
     for name, one in listed.items():
         yield _compare(beside.image.with_name(name), one, advance)
 
@@ -204,11 +190,11 @@ def _compared(beside: Beside, told: Manifest, advance: Advance) -> Iterator[Find
 def _image(path: Path, told: Sum, advance: Advance) -> Finding:
     """An image that is not whole in itself is more than its sum can tell."""
     found = _compare(path, told, advance)
-    if found.good:
+    if not found.failed:
         try:
             need_plain(path)
         except B2ctError as err:
-            return Finding(path.name, False, err.message)
+            return judged(False, path.name, err.message)
     return found
 
 
@@ -218,18 +204,18 @@ def _compare(path: Path, told: Sum, advance: Advance) -> Finding:
         if found != told.size:
             cut = ": it is cut off" if found < told.size else ""
             text = f"has {found} bytes instead of {told.size}{cut}"
-            return Finding(path.name, False, text)
+            return judged(False, path.name, text)
         digest = files.sha256(path, advance)
     except FileNotFoundError:
-        return Finding(path.name, False, "is missing")
+        return judged(False, path.name, "is missing")
     except OSError as err:
-        return Finding(path.name, False, files.explain(err, "read it").message)
+        return judged(False, path.name, files.explain(err, "read it").message)
     except B2ctError as err:
-        return Finding(path.name, False, err.message)
+        return judged(False, path.name, err.message)
     if digest != told.sha256:
         text = f"was changed: its SHA-256 is {digest} instead of {told.sha256}"
-        return Finding(path.name, False, text)
-    return Finding(path.name, True, f"SHA-256 {digest}")
+        return judged(False, path.name, text)
+    return judged(True, path.name, f"SHA-256 {digest}")
 
 
 def _by_sums(beside: Beside, advance: Advance) -> Iterator[Finding]:
@@ -237,13 +223,13 @@ def _by_sums(beside: Beside, advance: Advance) -> Iterator[Finding]:
     try:
         text = beside.sums.read_text(errors="replace")
     except FileNotFoundError:
-        yield Finding(beside.sums.name, False, "is missing")
+        yield judged(False, beside.sums.name, "is missing")
         return
     except OSError as err:
-        yield Finding(beside.sums.name, False, files.explain(err, "read it").message)
+        yield judged(False, beside.sums.name, files.explain(err, "read it").message)
         return
     line = _LINE.fullmatch(text)
     if line is None or line[2] != beside.image.name:
-        yield Finding(beside.sums.name, False, f"is no sum of {beside.image.name}")
+        yield judged(False, beside.sums.name, f"is no sum of {beside.image.name}")
         return
     yield _image(beside.image, Sum(line[2], size(beside.image), line[1].lower()), advance)

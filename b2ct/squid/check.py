@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from b2ct.context import proxies, servers
 from b2ct.core.errors import B2ctError
+from b2ct.core.findings import Finding, Verdict
 from b2ct.site import stratum
 from b2ct.squid import manifest
 from b2ct.squid.ask import Answer, Proxy, is_here, proxy
@@ -36,26 +36,6 @@ BEHIND = DAY
 """Seconds by which a stratum-1 may trail the newest before it is mentioned."""
 
 
-class State(StrEnum):
-    """How a check ended."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "FAIL"
-    SKIP = "-"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One check of one squid."""
-
-    squid: str
-    subject: str
-    state: State
-    text: str
-    remedy: str = ""
-
-
 @dataclass(frozen=True)
 class Target:
     """A repository on a server."""
@@ -64,6 +44,10 @@ class Target:
     server: str
     """HOST or HOST:PORT."""
     url: str
+
+
+def _row(squid: Proxy, subject: str, verdict: Verdict, text: str, remedy: str = "") -> Finding:
+    return Finding(subject, verdict, text, remedy, of=str(squid))
 
 
 def squids(site: Site, chosen: Sequence[str]) -> tuple[Proxy, ...]:
@@ -92,21 +76,21 @@ def targets(site: Site) -> tuple[Target, ...]:
 
 def check(
     squid: Proxy, wanted: Sequence[Target], ask: Ask, now: int, *, outsider: str = ""
-) -> list[Row]:
+) -> list[Finding]:
     """Everything about one squid. `now` in seconds since 1970; `outsider`: see `--from`."""
     first = ask(squid, "/")
     if first.status == 0:
-        return [Row(str(squid), "answers", State.FAIL, f"does not answer: {first.reason}", _START)]
+        return [_row(squid, "answers", Verdict.FAILED, f"does not answer: {first.reason}", _START)]
     if not first.squid_error:
         text = f"something answers ({first.status}), but it is no squid"
-        return [Row(str(squid), "answers", State.FAIL, text, "is that squid's port?")]
+        return [_row(squid, "answers", Verdict.FAILED, text, "is that squid's port?")]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         pairs = list(pool.map(lambda one: _twice(squid, one, ask), wanted))
     rows = [_foreign(squid, ask), _tunnel(squid, ask), _outsider(squid, wanted, ask, outsider)]
     if _admits_nothing(pairs):
         rows.append(
-            Row(
-                str(squid), "clients", State.FAIL, "refuses every request of this machine",
+            _row(
+                squid, "clients", Verdict.FAILED, "refuses every request of this machine",
                 "run this on a machine of the site's networks, or add this one's network to"
                 " `squid.clients` of site.yaml and to squid's `acl clients`",
             )
@@ -136,42 +120,42 @@ def _admits_nothing(pairs: Sequence[Pair]) -> bool:
     return bool(denied) and all(denied)
 
 
-def _foreign(squid: Proxy, ask: Ask) -> Row:
+def _foreign(squid: Proxy, ask: Ask) -> Finding:
     answer = ask(squid, FOREIGN)
     if answer.status in (403, 407):
-        return Row(str(squid), "other servers", State.OK, "are refused")
-    return Row(
-        str(squid), "other servers", State.FAIL,
+        return _row(squid, "other servers", Verdict.OK, "are refused")
+    return _row(
+        squid, "other servers", Verdict.FAILED,
         f"a server that is no stratum-1 was not refused ({_said(answer)})",
         "squid.conf needs `http_access allow servers` and then `http_access deny all`: see"
         " `b2ct context render --for squid --format files`",
     )  # fmt: skip
 
 
-def _tunnel(squid: Proxy, ask: Ask) -> Row:
+def _tunnel(squid: Proxy, ask: Ask) -> Finding:
     answer = ask(squid, TUNNEL, method="CONNECT")
     if 400 <= answer.status < 500:
-        return Row(str(squid), "CONNECT", State.OK, "is refused")
-    return Row(
-        str(squid), "CONNECT", State.FAIL, f"is not refused ({_said(answer)})",
+        return _row(squid, "CONNECT", Verdict.OK, "is refused")
+    return _row(
+        squid, "CONNECT", Verdict.FAILED, f"is not refused ({_said(answer)})",
         "squid.conf needs `acl tunnels method CONNECT` and `http_access deny tunnels` first",
     )  # fmt: skip
 
 
-def _outsider(squid: Proxy, wanted: Sequence[Target], ask: Ask, outsider: str) -> Row:
+def _outsider(squid: Proxy, wanted: Sequence[Target], ask: Ask, outsider: str) -> Finding:
     name = "other clients"
     if not outsider or not wanted:
-        return Row(
-            str(squid), name, State.SKIP,
+        return _row(
+            squid, name, Verdict.SKIPPED,
             "not tested: run this on a machine outside, or with --from ADDRESS",
         )  # fmt: skip
     answer = ask(squid, wanted[0].url, source=outsider)
     if not answer.connected:
-        return Row(str(squid), name, State.OK, f"{outsider} gets no connection")
+        return _row(squid, name, Verdict.OK, f"{outsider} gets no connection")
     if answer.status in (403, 407):
-        return Row(str(squid), name, State.OK, f"{outsider} is refused")
-    return Row(
-        str(squid), name, State.FAIL, f"{outsider} is not refused ({_said(answer)})",
+        return _row(squid, name, Verdict.OK, f"{outsider} is refused")
+    return _row(
+        squid, name, Verdict.FAILED, f"{outsider} is not refused ({_said(answer)})",
         "squid.conf needs `http_access deny !clients`; close the port to others, too",
     )  # fmt: skip
 
@@ -181,7 +165,7 @@ def _said(answer: Answer) -> str:
     return f"{answer.status} {answer.squid_error}".rstrip() if answer.status else answer.reason
 
 
-def _repositories(squid: Proxy, pairs: Sequence[Pair], now: int) -> list[Row]:
+def _repositories(squid: Proxy, pairs: Sequence[Pair], now: int) -> list[Finding]:
     """A row for each repository on each server; and one for a repository that none has."""
     heads = {pair.target: _head(pair) for pair in pairs}
     rows = []
@@ -192,8 +176,8 @@ def _repositories(squid: Proxy, pairs: Sequence[Pair], now: int) -> list[Row]:
         rows += [_one(squid, pair, heads[pair.target], newest, now) for pair in mine]
         if not found:
             rows.append(
-                Row(
-                    str(squid), repository, State.FAIL, "no stratum-1 gives it through this squid",
+                _row(
+                    squid, repository, Verdict.FAILED, "no stratum-1 gives it through this squid",
                     "VMs cannot mount it: see the rows above; is its name right in site.yaml?",
                 )
             )  # fmt: skip
@@ -207,25 +191,25 @@ def _head(pair: Pair) -> Manifest | None:
     return head if head and head.name == pair.target.repository else None
 
 
-def _one(squid: Proxy, pair: Pair, head: Manifest | None, newest: int, now: int) -> Row:
+def _one(squid: Proxy, pair: Pair, head: Manifest | None, newest: int, now: int) -> Finding:
     where = f"{pair.target.repository} at {pair.target.server}"
     if head is None:
         state, text, remedy = _trouble(pair.target, pair.first)
-        return Row(str(squid), where, state, text, remedy)
+        return _row(squid, where, state, text, remedy)
     text = f"revision {head.revision}, published {_ago(now - head.published)} ago"
     if newest - head.published > BEHIND:
-        return Row(
-            str(squid), where, State.WARN, f"{text}, {_ago(newest - head.published)} behind others",
+        return _row(
+            squid, where, Verdict.WARNING, f"{text}, {_ago(newest - head.published)} behind others",
             "the stratum-1 trails, or squid keeps too long: VMs see old software there",
         )  # fmt: skip
-    return Row(str(squid), where, State.OK, text)
+    return _row(squid, where, Verdict.OK, text)
 
 
-def _trouble(target: Target, answer: Answer) -> tuple[State, str, str]:
+def _trouble(target: Target, answer: Answer) -> tuple[Verdict, str, str]:
     """What an answer that is no manifest means."""
     host, _, port = target.server.partition(":")
     why = answer.squid_error or _STATUS.get(answer.status, "")
-    state, said, remedy = _TROUBLES.get(why, (State.WARN, "answers {said}", _OTHER))
+    state, said, remedy = _TROUBLES.get(why, (Verdict.WARNING, "answers {said}", _OTHER))
     told = {
         "host": host, "port": port or "80", "server": target.server,
         "said": _said(answer),
@@ -238,50 +222,50 @@ _ADMIT = "add http://{server} to `cvmfs.stratum1` and to squid's `acl servers`"
 _LET_OUT = "let the squid out to {host}, TCP port {port} (firewall of the institute?)"
 _STATUS = {0: "silent", 200: "other", 403: "ERR_ACCESS_DENIED", 404: "missing"}
 _TROUBLES = {
-    "silent": (State.FAIL, "no answer: {said}", "try again; is squid overloaded?"),
+    "silent": (Verdict.FAILED, "no answer: {said}", "try again; is squid overloaded?"),
     "other": (
-        State.FAIL,
+        Verdict.FAILED,
         "answers, but not with this CVMFS repository",
         "a captive portal, or another proxy in between? ask the network's staff",
     ),
-    "missing": (State.SKIP, "this server does not have it", ""),
-    "ERR_ACCESS_DENIED": (State.FAIL, "squid refuses it", _ADMIT),
+    "missing": (Verdict.SKIPPED, "this server does not have it", ""),
+    "ERR_ACCESS_DENIED": (Verdict.FAILED, "squid refuses it", _ADMIT),
     "ERR_DNS_FAIL": (
-        State.FAIL,
+        Verdict.FAILED,
         "squid cannot resolve {host}",
         "check /etc/resolv.conf where squid runs, and the server's name",
     ),
     # Squid 5 says so when no name server answers it, too.
     "ERR_READ_ERROR": (
-        State.FAIL,
+        Verdict.FAILED,
         "squid cannot resolve {host}, or the connection broke",
         "check /etc/resolv.conf where squid runs; else the firewall, for TCP port {port}",
     ),
-    "ERR_CONNECT_FAIL": (State.FAIL, "squid cannot reach it", _LET_OUT),
-    "ERR_READ_TIMEOUT": (State.FAIL, "it does not answer squid", _LET_OUT),
+    "ERR_CONNECT_FAIL": (Verdict.FAILED, "squid cannot reach it", _LET_OUT),
+    "ERR_READ_TIMEOUT": (Verdict.FAILED, "it does not answer squid", _LET_OUT),
 }
 """Squid's own names of errors, and ours of statuses."""
 
 
-def _hits(squid: Proxy, pairs: Sequence[Pair]) -> Row:
+def _hits(squid: Proxy, pairs: Sequence[Pair]) -> Finding:
     """Of what was fetched twice in a row, how much squid had the second time."""
     seconds = [pair.second for pair in pairs if pair.second is not None]
     said = [answer.hit for answer in seconds if answer.hit is not None]
     if not said:
-        return Row(
-            str(squid), "cache", State.SKIP, "nothing says what it had (no X-Cache header)", ""
+        return _row(
+            squid, "cache", Verdict.SKIPPED, "nothing says what it had (no X-Cache header)", ""
         )
     text = f"{sum(said)} of {len(said)} second fetches came from the cache"
     if all(said):
-        return Row(str(squid), "cache", State.OK, text)
-    state = State.WARN if any(said) else State.FAIL
-    return Row(
-        str(squid), "cache", state, text,
+        return _row(squid, "cache", Verdict.OK, text)
+    state = Verdict.WARNING if any(said) else Verdict.FAILED
+    return _row(
+        squid, "cache", state, text,
         "check `cache_dir`, its room (df) and `minimum_expiry_time 0` in squid.conf",
     )  # fmt: skip
 
 
-def _counters(squid: Proxy, ask: Ask) -> Row:
+def _counters(squid: Proxy, ask: Ask) -> Finding:
     """Hits of all clients since squid started: it tells them to its own machine."""
     name, near = "all clients", Proxy("127.0.0.1", squid.port)
     answers = [ask(squid, COUNTERS), *([ask(near, COUNTERS)] if is_here(squid.host) else [])]
@@ -291,16 +275,16 @@ def _counters(squid: Proxy, ask: Ask) -> Row:
         if answer.status == 200 and requests >= 0 and hits >= 0:
             return _ratio(squid, requests, hits)
     text = "its counters are shown on its own machine only: run this there"
-    return Row(str(squid), name, State.SKIP, text)
+    return _row(squid, name, Verdict.SKIPPED, text)
 
 
-def _ratio(squid: Proxy, requests: int, hits: int) -> Row:
+def _ratio(squid: Proxy, requests: int, hits: int) -> Finding:
     share = f"{100 * hits / requests:.0f} %" if requests else "none"
     text = f"{hits} hits in {requests} requests since squid started ({share})"
     if requests < ENOUGH or hits >= FEWEST_HITS * requests:
-        return Row(str(squid), "all clients", State.OK, text)
-    return Row(
-        str(squid), "all clients", State.WARN, text,
+        return _row(squid, "all clients", Verdict.OK, text)
+    return _row(
+        squid, "all clients", Verdict.WARNING, text,
         "is `cache_dir` large enough (50 GB) and writable? do many VMs start at once, or does"
         " something else than CVMFS use it? (access.log)",
     )  # fmt: skip

@@ -202,7 +202,7 @@ def test_check_with_the_site_and_without(folder: Path, double: OnedDouble) -> No
     words = ("--endpoint", double.url, "--cloud-auth", "out/cloud.auth")
     (folder / "site.yaml").unlink()
     again = b2ct("dirac", "check", *words, "--template", "b2ct-worker", "--json", cwd=folder)
-    rows = {row["check"]: row["verdict"] for row in json.loads(again.stdout)}
+    rows = {row["subject"]: row["verdict"] for row in json.loads(again.stdout)}
     assert set(rows.values()) == {"ok"}
     assert_refused(b2ct("dirac", "check", *words, cwd=folder), "nothing says what", "--template")
 

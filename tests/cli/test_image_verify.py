@@ -26,7 +26,7 @@ def test_good_and_unsigned(tmp_path: Path) -> None:
     beside = an_image(tmp_path)
     done = b2ct("image", "verify", beside.image.name, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "WRONG" not in done.stdout
+    assert "FAILED" not in done.stdout
     assert "not signed" in done.stdout
     assert done.stderr == ""
 
@@ -38,7 +38,9 @@ def test_tampered(tmp_path: Path) -> None:
     assert done.returncode == 1
     verdict = json.loads(done.stdout)
     assert verdict["good"] is False
-    assert [one["file"] for one in verdict["files"] if not one["good"]] == ["worker.qcow2"]
+    assert [one["subject"] for one in verdict["findings"] if one["verdict"] != "ok"] == [
+        "worker.qcow2"
+    ]
     assert "worker.qcow2: has 1000 bytes instead of" in done.stderr
     assert "Traceback" not in done.stderr
 

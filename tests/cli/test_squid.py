@@ -48,8 +48,8 @@ def test_for_programs(squid: Proxy, tmp_path: Path) -> None:
     assert done.returncode == 1
     rows = json.loads(done.stdout)
     assert [row["subject"] for row in rows if row["squid"] == gone] == ["answers"]
-    assert {row["state"] for row in rows if row["squid"] == here} == {"ok", "-"}
-    assert all(set(row) == {"squid", "subject", "state", "text", "remedy"} for row in rows)
+    assert {row["verdict"] for row in rows if row["of"] == here} == {"ok", "skipped"}
+    assert all(set(row) == {"of", "subject", "verdict", "text", "remedy"} for row in rows)
     assert f"b2ct: 1 of {len(rows)} checks failed" in done.stderr
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from b2ct.core.findings import Finding
 from b2ct.dirac import check
 from b2ct.one.client import Client
 from b2ct.one.endpoint import Endpoint
@@ -25,10 +26,10 @@ class Stage:
     def run(self, password: str = ground.PASSWORD, *, template: str = "b2ct-worker") -> Found:
         where = Endpoint(self.double.url, f"dirac:{password}", proxy="")
         client = Client(where, deadline=5, notice=lambda _text: None)
-        return Found({one.name: one for one in check.run(client, [template])})
+        return Found({one.subject: one for one in check.run(client, [template])})
 
 
-class Found(dict[str, check.Check]):
+class Found(dict[str, Finding]):
     def verdicts(self) -> dict[str, str]:
         return {name: one.verdict for name, one in self.items() if one.verdict != check.OK}
 
@@ -43,9 +44,9 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 def test_all_is_well(stage: Stage) -> None:
     found = stage.run()
     assert found.verdicts() == {}
-    assert found["template"].found.endswith("0.5 CPU, 2048 MB")
-    assert found["network"].found == "vms: 50 of 50 free"
-    assert found["credentials"].found == "user dirac of group dirac"
+    assert found["template"].text.endswith("0.5 CPU, 2048 MB")
+    assert found["network"].text == "vms: 50 of 50 free"
+    assert found["credentials"].text == "user dirac of group dirac"
 
 
 def test_nothing_is_started_or_changed(stage: Stage) -> None:
@@ -164,4 +165,4 @@ def test_a_cloud_that_is_away(stage: Stage) -> None:
 
 def test_a_template_that_is_not_there(stage: Stage) -> None:
     found = stage.run(template="big")["template"]
-    assert found.found == "dirac sees no VM template big (it sees: b2ct-worker)"
+    assert found.text == "dirac sees no VM template big (it sees: b2ct-worker)"

@@ -88,6 +88,6 @@ def test_an_option_that_is_missing_is_named(gate: Running, authority: Authority)
 def test_the_check_goes_through_it(gate: Running, authority: Authority) -> None:
     url = f"https://localhost:{gate.port}/RPC2"
     where = Endpoint(url, f"dirac:{ground.PASSWORD}", ca_file=str(authority.certificate), proxy="")
-    found = {one.name: one.verdict for one in check.run(Client(where), ["b2ct-worker"])}
+    found = {one.subject: one.verdict for one in check.run(Client(where), ["b2ct-worker"])}
     assert found.pop("rights") == check.SKIPPED
     assert set(found.values()) == {check.OK}

@@ -70,7 +70,7 @@ def test_it_boots_takes_its_context_and_can_be_logged_in_to(
     assert [(row["scenario"]["firmware"], row["scenario"]["source"]) for row in results] == [
         ("bios", "opennebula"), ("uefi", "nocloud"),
     ]  # fmt: skip
-    assert all(finding["passed"] for row in results for finding in row["findings"])
+    assert all(finding["verdict"] == "ok" for row in results for finding in row["findings"])
     assert all(row["login"] and row["power_off"] for row in results)
 
 

@@ -12,7 +12,7 @@ import pytest
 from b2ct.core.errors import B2ctError, VerdictError
 from b2ct.papers import signature
 from b2ct.papers.beside import Beside
-from b2ct.papers.verify import Trust, Verdict, verify
+from b2ct.papers.verify import Trust, Verified, verify
 from b2ct.papers.write import write
 from tests.image.images import a_key, about, allow, an_image
 from tests.signers import signer
@@ -23,8 +23,8 @@ def beside(tmp_path: Path) -> Beside:
     return an_image(tmp_path)
 
 
-def wrong(verdict: Verdict) -> dict[str, str]:
-    return {finding.file: finding.text for finding in verdict.findings if not finding.good}
+def wrong(verdict: Verified) -> dict[str, str]:
+    return {finding.subject: finding.text for finding in verdict.findings if finding.failed}
 
 
 def test_an_image_as_it_was_built(beside: Beside) -> None:
@@ -32,7 +32,7 @@ def test_an_image_as_it_was_built(beside: Beside) -> None:
     verdict = verify(beside.image, advance=counted.append)
     assert verdict.good
     verdict.enforce()
-    assert [finding.file for finding in verdict.findings] == [
+    assert [finding.subject for finding in verdict.findings] == [
         "worker.manifest.json",
         "worker.qcow2",
         "worker.qcow2.sha256",

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from b2ct.core.errors import B2ctError
+from b2ct.core.findings import Finding, Verdict
 from b2ct.site.model import Site
 from b2ct.squid import check as checks
 from b2ct.squid.ask import Answer, Proxy, ask, proxy
-from b2ct.squid.check import Row, State
 from b2ct.squid.manifest import parse
 from tests.kickstart.concerns.network import free_port
 from tests.kickstart.concerns.test_squid import conf
@@ -47,7 +47,7 @@ def site(*servers: str, **parts: object) -> Site:
     return Site.model_validate({"cvmfs": cvmfs, **parts})
 
 
-def judged(squid: Running, described: Site, outsider: str = "") -> dict[str, Row]:
+def judged(squid: Running, described: Site, outsider: str = "") -> dict[str, Finding]:
     place = Proxy("127.0.0.1", squid.port)
     rows = checks.check(place, checks.targets(described), ask, NOW, outsider=outsider)
     assert len({row.subject for row in rows}) == len(rows)
@@ -77,7 +77,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
 def test_our_own_squid_passes_every_check(place: Place) -> None:
     with running(place.text) as squid:
         rows = judged(squid, site(place.url()), outsider="127.0.0.9")
-    assert {row.state for row in rows.values()} == {State.OK}
+    assert {row.verdict for row in rows.values()} == {Verdict.OK}
     assert rows[f"belle.cern.ch at {place.server}"].text == "revision 41, published 2 h ago"
     assert rows["cache"].text == "2 of 2 second fetches came from the cache"
     assert rows["other clients"].text == "127.0.0.9 is refused"
@@ -119,9 +119,9 @@ def test_each_fault_of_a_configuration_is_found(
     with running(place.text.replace(old, new)) as squid:
         rows = judged(squid, site(place.url()), outsider="127.0.0.9")
     row = rows[subject]
-    assert (row.state, text in row.text) == (State.FAIL, True), row
+    assert (row.verdict, text in row.text) == (Verdict.FAILED, True), row
     assert row.remedy
-    assert [r for r in rows.values() if r.state is State.FAIL] == [row]
+    assert [r for r in rows.values() if r.verdict is Verdict.FAILED] == [row]
 
 
 @needs_squid
@@ -142,8 +142,8 @@ def test_servers_that_cannot_be_had(place: Place) -> None:
     assert told[unknown].text.startswith("squid cannot resolve b2ct-s1.invalid")
     assert told[foreign].text == "squid refuses it"
     assert f"add http://{foreign} to `cvmfs.stratum1`" in told[foreign].remedy
-    assert {row.state for row in told.values()} == {State.FAIL}
-    assert rows[f"belle.cern.ch at {place.server}"].state is State.OK
+    assert {row.verdict for row in told.values()} == {Verdict.FAILED}
+    assert rows[f"belle.cern.ch at {place.server}"].verdict is Verdict.OK
 
 
 @needs_squid
@@ -155,12 +155,12 @@ def test_repositories_that_are_missing_old_or_something_else(tmp_path: Path) -> 
         servers = [f"http://s1.example.org:{port}" for port in (one, two)]
         with running(conf(tmp_path, cvmfs={"stratum1": servers})) as squid:
             rows = judged(squid, site(*servers))
-    assert rows[f"belle.cern.ch at s1.example.org:{one}"].state is State.SKIP
+    assert rows[f"belle.cern.ch at s1.example.org:{one}"].verdict is Verdict.SKIPPED
     other = rows[f"belle.cern.ch at s1.example.org:{two}"]
-    assert (other.state, "not with this CVMFS repository" in other.text) == (State.FAIL, True)
+    assert (other.verdict, "not with this CVMFS repository" in other.text) == (Verdict.FAILED, True)
     assert rows["belle.cern.ch"].text == "no stratum-1 gives it through this squid"
     behind = rows[f"grid.cern.ch at s1.example.org:{two}"]
-    assert (behind.state, "4 d behind others" in behind.text) == (State.WARN, True)
+    assert (behind.verdict, "4 d behind others" in behind.text) == (Verdict.WARNING, True)
 
 
 @needs_squid
@@ -182,12 +182,12 @@ def test_counters_of_all_clients_are_shown_on_squid_s_own_machine_only(place: Pl
         for url in ("/squid-internal-mgr/info", "/squid-internal-mgr/shutdown"):
             assert squid.ask(url)[0] in (401, 403, 404), url
         assert squid.ask(path, source="127.0.0.9")[0] == 403
-    assert row.state is State.OK
+    assert row.verdict is Verdict.OK
     hits, requests = [int(word) for word in row.text.split() if word.isdigit()][:2]
     assert 0 < hits < requests
 
 
-def told(requests: int, hits: int) -> Row:
+def told(requests: int, hits: int) -> Finding:
     """The row of squid's counters, without a squid."""
 
     def answers(_squid: Proxy, url: str, **_more: str) -> Answer:
@@ -199,15 +199,15 @@ def told(requests: int, hits: int) -> Row:
 
 
 def test_a_low_share_of_hits_is_mentioned_when_there_is_enough_to_judge() -> None:
-    assert (told(0, 0).state, told(999, 0).state) == (State.OK, State.OK)
-    assert (told(1000, 500).state, told(1000, 499).state) == (State.OK, State.WARN)
+    assert (told(0, 0).verdict, told(999, 0).verdict) == (Verdict.OK, Verdict.OK)
+    assert (told(1000, 500).verdict, told(1000, 499).verdict) == (Verdict.OK, Verdict.WARNING)
     assert told(2000, 1900).text == "1900 hits in 2000 requests since squid started (95 %)"
     assert "cache_dir" in told(1000, 499).remedy
 
 
 def test_a_squid_that_is_not_there() -> None:
     (row,) = checks.check(Proxy("127.0.0.1", free_port("127.0.0.1")), (), ask, NOW)
-    assert (row.state, "connection refused" in row.text) == (State.FAIL, True)
+    assert (row.verdict, "connection refused" in row.text) == (Verdict.FAILED, True)
     assert "systemctl status squid" in row.remedy
 
 
@@ -215,14 +215,17 @@ def test_something_else_at_squid_s_port() -> None:
     with origin({}) as (port, handler):
         (row,) = checks.check(Proxy("127.0.0.1", port), (), ask, NOW)
         assert handler.asked == 1
-    assert (row.state, row.text) == (State.FAIL, "something answers (200), but it is no squid")
+    assert (row.verdict, row.text) == (
+        Verdict.FAILED,
+        "something answers (200), but it is no squid",
+    )
 
 
 def test_a_port_that_accepts_and_says_nothing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         squid = Proxy("127.0.0.1", mute.getsockname()[1])
         (row,) = checks.check(squid, (), partial(ask, patience=0.3), NOW)
-    assert (row.state, row.text) == (State.FAIL, "does not answer: no answer in time")
+    assert (row.verdict, row.text) == (Verdict.FAILED, "does not answer: no answer in time")
 
 
 def answering(status: int, word: str = "", *, connected: bool = True) -> checks.Ask:
@@ -233,26 +236,26 @@ def answering(status: int, word: str = "", *, connected: bool = True) -> checks.
 @pytest.mark.parametrize(
     ("answer", "foreign", "tunnel", "outsider"),
     [
-        (answering(403, "ERR_ACCESS_DENIED"), State.OK, State.OK, State.OK),
-        (answering(407, "ERR_CACHE_ACCESS_DENIED"), State.OK, State.OK, State.OK),
+        (answering(403, "ERR_ACCESS_DENIED"), Verdict.OK, Verdict.OK, Verdict.OK),
+        (answering(407, "ERR_CACHE_ACCESS_DENIED"), Verdict.OK, Verdict.OK, Verdict.OK),
         # Squid was busy with it: a refusal comes at once.
-        (answering(0), State.FAIL, State.FAIL, State.FAIL),
-        (answering(503, "ERR_DNS_FAIL"), State.FAIL, State.FAIL, State.FAIL),
-        (answering(200), State.FAIL, State.FAIL, State.FAIL),
+        (answering(0), Verdict.FAILED, Verdict.FAILED, Verdict.FAILED),
+        (answering(503, "ERR_DNS_FAIL"), Verdict.FAILED, Verdict.FAILED, Verdict.FAILED),
+        (answering(200), Verdict.FAILED, Verdict.FAILED, Verdict.FAILED),
         # Only an outsider is rightly left without a connection: by a firewall.
-        (answering(0, connected=False), State.FAIL, State.FAIL, State.OK),
+        (answering(0, connected=False), Verdict.FAILED, Verdict.FAILED, Verdict.OK),
     ],
 )
 def test_what_counts_as_a_refusal(
-    answer: checks.Ask, foreign: State, tunnel: State, outsider: State
+    answer: checks.Ask, foreign: Verdict, tunnel: Verdict, outsider: Verdict
 ) -> None:
     squid, wanted = Proxy("squid.example.org", 3128), checks.targets(site("http://s1.example.org"))
     rows = (
         checks._foreign(squid, answer), checks._tunnel(squid, answer),
         checks._outsider(squid, wanted, answer, "192.0.2.9"),
     )  # fmt: skip
-    assert tuple(row.state for row in rows) == (foreign, tunnel, outsider)
-    assert all(bool(row.remedy) is (row.state is State.FAIL) for row in rows)
+    assert tuple(row.verdict for row in rows) == (foreign, tunnel, outsider)
+    assert all(bool(row.remedy) is (row.verdict is Verdict.FAILED) for row in rows)
 
 
 @pytest.mark.parametrize(

@@ -7,21 +7,12 @@ import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from b2ct.core.findings import Finding, judged
 from b2ct.image.trial.scenario import Source
 from b2ct.image.trial.told import MARK, WORD, Told
 
 GROWN = 0.95
 """Part of the disk that the root file system must have after it has grown."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one check found; `found` is what a person reads, `expected` only where it differs."""
-
-    check: str
-    passed: bool
-    found: str
-    expected: str = ""
 
 
 @dataclass(frozen=True)
@@ -31,6 +22,12 @@ class Trial:
     told: Told
     source: Source
     disk: int
+
+
+def told_of(subject: str, passed: bool, found: str, expected: str) -> Finding:
+    """A finding; of what is wrong it says what was expected."""
+    more = "" if passed or not expected else f"; expected: {expected}"
+    return judged(passed, subject, f"{found}{more}")
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ class Check:
     def finding(self, trial: Trial, code: int, text: str) -> Finding:
         """The judge's word on an exit code and an output."""
         passed, found, expected = self.judge(trial, code, text)
-        return Finding(self.name, passed, found, "" if passed else expected)
+        return told_of(self.name, passed, found, expected)
 
 
 def _equals(expected: Callable[[Trial], str]) -> Callable[[Trial, int, str], tuple[bool, str, str]]:

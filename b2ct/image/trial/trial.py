@@ -15,12 +15,13 @@ from pathlib import Path
 from b2ct.context.model import VmContext
 from b2ct.core.errors import B2ctError, VerdictError
 from b2ct.core.files import explain
+from b2ct.core.findings import Finding
 from b2ct.core.sshkey import OneTimeKey
 from b2ct.firmware.accel import kvm_works
 from b2ct.firmware.qemu import Firmware, find_qemu, private_ovmf
 from b2ct.image.trial import checks, login, told
 from b2ct.image.trial.agent import answers
-from b2ct.image.trial.checks import Finding, Trial
+from b2ct.image.trial.checks import Trial, told_of
 from b2ct.image.trial.scenario import Scenario
 from b2ct.image.trial.vm import Running, Vm, overlay, started
 from b2ct.papers.info import need_whole, virtual_size
@@ -57,7 +58,7 @@ class Tried:
     @property
     def passed(self) -> bool:
         """Everything is as it should be."""
-        return all(finding.passed for finding in self.findings)
+        return not any(finding.failed for finding in self.findings)
 
 
 def run(request: Request, say: Callable[[str], None]) -> tuple[Tried, ...]:
@@ -148,33 +149,33 @@ class _Work:
             said = (
                 f"{err.message}; the console ended with: {last[0].strip()}" if last else err.message
             )
-            return Tried(self.scenario, (Finding("login", False, said, "root by key"),), None, None)
+            return Tried(self.scenario, (told_of("login", False, said, "root by key"),), None, None)
         took = time.monotonic() - begun
         self._say(f"logged in after {took:.0f} s")
-        findings = [Finding("login", True, f"root by key after {took:.0f} s")]
+        findings = [told_of("login", True, f"root by key after {took:.0f} s", "")]
         try:
             for finding in checks.all_of(trial, lambda command: shell.run(command, 300)):
                 self._go_on()
                 findings.append(finding)
             findings += [self._methods(running), self._agent(running)]
         except B2ctError as err:
-            findings.append(Finding("connection", False, err.message, "an unbroken one"))
+            findings.append(told_of("connection", False, err.message, "an unbroken one"))
         finally:
             shell.close()
         off = self._power_off(running)
         found = f"off after {off:.0f} s" if off is not None else f"still on after {POWER_OFF:.0f} s"
-        findings.append(Finding("ACPI power-off", off is not None, found, "off"))
+        findings.append(told_of("ACPI power-off", off is not None, found, "off"))
         return Tried(self.scenario, tuple(findings), took, off)
 
     @staticmethod
     def _methods(running: Running) -> Finding:
         """sshd lets nobody in by password."""
         offered = login.methods_offered(running)
-        return Finding("login methods", offered == ("publickey",), ", ".join(offered), "publickey")
+        return told_of("login methods", offered == ("publickey",), ", ".join(offered), "publickey")
 
     def _agent(self, running: Running) -> Finding:
         good = answers(running.vm.agent)
-        return Finding("guest agent", good, "answers" if good else "silent", "an answer to a ping")
+        return told_of("guest agent", good, "answers" if good else "silent", "an answer to a ping")
 
     def _power_off(self, running: Running) -> float | None:
         """Seconds from the power button to the end, None where it did not come."""

@@ -20,8 +20,8 @@ from b2ct.squid.ask import Answer, Proxy
 if TYPE_CHECKING:
     from testinfra.host import Host
 
+    from b2ct.core.findings import Finding
     from b2ct.site.model import Site
-    from b2ct.squid.check import Row
 
 OUTSIDER = "127.0.0.2"
 """An address of every Linux machine, which the squid's list of clients does not have."""
@@ -32,14 +32,14 @@ Key = tuple[str, str, str]
 """Method, source address or empty, URL."""
 
 
-def rows(host: Host, site: Site) -> tuple[Row, ...]:
+def rows(host: Host, site: Site) -> tuple[Finding, ...]:
     """What there is to say about the squid on this node."""
     squid, wanted = Proxy("127.0.0.1", site.squid.port), checks.targets(site)
     said = host.run(command(squid, wanted)).stdout
     return of(squid, wanted, said)
 
 
-def of(squid: Proxy, wanted: Sequence[checks.Target], said: str) -> tuple[Row, ...]:
+def of(squid: Proxy, wanted: Sequence[checks.Target], said: str) -> tuple[Finding, ...]:
     """The rows of b2ct.squid.check for what the command printed."""
     answers = parse(said)
     numbers = {key: number for number, key in enumerate(requests(wanted))}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from b2ct.squid.check import Row, State
+from b2ct.core.findings import Finding, Verdict
 from b2ct.validate import expect, services
 from b2ct.validate.advice import by_hand, on_node
 from b2ct.validate.check import Severity, check, fail, not_applicable
@@ -27,7 +27,7 @@ _ANEW = on_node("/usr/libexec/b2ct/firstboot.d/*-squid")
 """What the first boot did: squid.conf as it was installed, its folder, a restart."""
 
 
-def _rows(host: Host, site: Site, node: Node) -> dict[str, Row]:
+def _rows(host: Host, site: Site, node: Node) -> dict[str, Finding]:
     """What b2ct.squid.check says, by its subject; ends checks of a squid that does not answer."""
     _alive(host, site, node)
     rows = {row.subject: row for row in proxy.rows(host, site)}
@@ -40,11 +40,11 @@ def _alive(host: Host, site: Site, node: Node) -> None:
     services.needs(host, site, node, "squid", "squid-runs")
 
 
-def _must(row: Row | None) -> None:
+def _must(row: Finding | None) -> None:
     """Fail as the row does."""
-    if row is None or row.state is State.SKIP:
+    if row is None or row.verdict is Verdict.SKIPPED:
         not_applicable(row.text if row else "it was not looked at")
-    if row.state is not State.OK:
+    if row.verdict is not Verdict.OK:
         fail(f"squid, {row.subject}: {row.text}", _ANEW)
 
 
@@ -172,7 +172,7 @@ def test_all_stratum1s_answer(host: Host, site: Site, node: Node) -> None:
         row
         for row in rows.values()
         if " at " in row.subject
-        and row.state is not State.OK
+        and row.verdict is not Verdict.OK
         and row.subject.partition(" at ")[0] not in lost
     ]
     if bad:
@@ -203,9 +203,9 @@ def test_second_fetch_is_a_hit(host: Host, site: Site, node: Node) -> None:
 )
 def test_cache_is_of_use(host: Host, site: Site, node: Node) -> None:
     row = _rows(host, site, node).get("all clients")
-    if row is None or row.state is State.SKIP:
+    if row is None or row.verdict is Verdict.SKIPPED:
         not_applicable(row.text if row else "it was not looked at")
-    assert row.state is State.OK, f"squid, {row.subject}: {row.text}"
+    assert row.verdict is Verdict.OK, f"squid, {row.subject}: {row.text}"
 
 
 @check(

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from b2ct.core.findings import Finding, Verdict
 from b2ct.site.model import Site
 from b2ct.squid import check as checks
 from b2ct.squid.ask import Proxy
-from b2ct.squid.check import Row, State
 from b2ct.validate.facts import proxy
 from tests.kickstart.concerns.network import free_port
 from tests.kickstart.concerns.test_squid import conf
@@ -36,7 +36,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
         yield Place(site_of(url), conf(tmp_path, cvmfs={"stratum1": [url]}))
 
 
-def asked(port: int, site: Site) -> dict[str, Row]:
+def asked(port: int, site: Site) -> dict[str, Finding]:
     place, wanted = Proxy("127.0.0.1", port), checks.targets(site)
     done = subprocess.run(
         ["sh", "-c", proxy.command(place, wanted)], capture_output=True, text=True, check=True
@@ -48,7 +48,7 @@ def asked(port: int, site: Site) -> dict[str, Row]:
 def test_a_healthy_squid(place: Place) -> None:
     with running(place.text) as squid:
         rows = asked(squid.port, place.site)
-    assert {row.subject: row.text for row in rows.values() if row.state is not State.OK} == {}
+    assert {row.subject: row.text for row in rows.values() if row.verdict is not Verdict.OK} == {}
     assert rows["cache"].text == "2 of 2 second fetches came from the cache"
     assert rows["other clients"].text == "127.0.0.2 is refused"
     assert "hits in" in rows["all clients"].text
@@ -69,12 +69,12 @@ def test_each_fault_is_found_and_no_other(old: str, new: str, subject: str, plac
     assert old in place.text
     with running(place.text.replace(old, new)) as squid:
         rows = asked(squid.port, place.site)
-    assert [row.subject for row in rows.values() if row.state is State.FAIL] == [subject]
+    assert [row.subject for row in rows.values() if row.verdict is Verdict.FAILED] == [subject]
 
 
 def test_nobody_there(place: Place) -> None:
     (row,) = asked(free_port("127.0.0.1"), place.site).values()
-    assert (row.subject, row.state) == ("answers", State.FAIL)
+    assert (row.subject, row.verdict) == ("answers", Verdict.FAILED)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_nobody_there(place: Place) -> None:
 def test_what_is_no_answer_is_silence(said: str, place: Place) -> None:
     wanted = checks.targets(place.site)
     (row,) = proxy.of(Proxy("127.0.0.1", 1), wanted, said.replace("now x", "now 1"))
-    assert row.state is State.FAIL
+    assert row.verdict is Verdict.FAILED
 
 
 def test_one_line_of_an_answer_fits_into_a_pipe_at_once() -> None:

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from b2ct.core.findings import Finding, Verdict
 from b2ct.site.model import Node, Site
-from b2ct.squid.check import Row, State
 from b2ct.validate.check import CheckFailedError, NotApplicableError
 from b2ct.validate.suites import disks, every_node, network, squid, storage
 from tests.validate.fake import Fake
@@ -234,10 +234,10 @@ def test_what_squid_has_to_say_of_its_cache_and_its_servers(
 ) -> None:
     """Of all-stratum1s-answer and cache-is-of-use: what b2ct.squid.check found is told."""
 
-    def told(state: State) -> str:
-        row = Row("squid", subject, state, "little of it", "look there")
+    def told(verdict: Verdict) -> str:
+        row = Finding(subject, verdict, "little of it", "look there", of="squid")
         monkeypatch.setattr(squid, "_rows", lambda *_: {subject: row})
         return _told(SUBJECTS[subject], {}, site(), node("one"))
 
-    assert told(State.OK) == ""
-    assert "little of it" in told(State.WARN)
+    assert told(Verdict.OK) == ""
+    assert "little of it" in told(Verdict.WARNING)
