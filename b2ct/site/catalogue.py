@@ -34,7 +34,7 @@ class Distribution(StrEnum):
     ORACLE = "oracle"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Release:
     """One major release of Enterprise Linux, as far as installing it differs."""
 
@@ -127,78 +127,177 @@ class Release:
 
 
 _AR = (
-    Distribution.ALMALINUX, Distribution.ROCKY, Distribution.STREAM, Distribution.RHEL,
+    Distribution.ALMALINUX,
+    Distribution.ROCKY,
+    Distribution.STREAM,
+    Distribution.RHEL,
     Distribution.ORACLE,
-)  # fmt: skip
+)
 
 RELEASES: Mapping[str, Release] = MappingProxyType(
     {
         row.key: row
         for row in (
             Release(
-                "el6", 6, "RHEL6", "ks", False, "sysv", False, False, False, False,
-                "iptables", "ntpd", "yum", "policycoreutils-python", "", "rsa",
-                ("4.14",), (Distribution.CENTOS, Distribution.RHEL), "2020",
-                rocci=True, unknown_ssh_keys=("ssh-ed25519", "sk-"),
+                key="el6",
+                major=6,
+                pykickstart="RHEL6",
+                ks_argument="ks",
+                prefixed_arguments=False,
+                init="sysv",
+                bridge_in_kickstart=False,
+                vlan_in_kickstart=False,
+                ssh_key_command=False,
+                reqpart=False,
+                firewall="iptables",
+                time_service="ntpd",
+                package_tool="yum",
+                selinux_tools="policycoreutils-python",
+                extra_repository="",
+                host_key_type="rsa",
+                opennebula=("4.14",),
+                distributions=(Distribution.CENTOS, Distribution.RHEL),
+                end_of_life="2020",
+                rocci=True,
+                unknown_ssh_keys=("ssh-ed25519", "sk-"),
                 epel="https://archives.fedoraproject.org/pub/archive/epel/6/x86_64/",
                 epel_key="https://archives.fedoraproject.org/pub/archive/epel/RPM-GPG-KEY-EPEL-6",
-                database=("mysql-server", "mysqld"), time_package="ntp",
+                database=("mysql-server", "mysqld"),
+                time_package="ntp",
                 # Red Hat's OpenSSH 5.3 has certificates since 6.5 (RHEL 6 Deployment Guide, 14.3),
                 # but spells principals otherwise, so none are used.
-                collapsed_forwarding=False, certificate_principals=False,
-                first_stage_reads_text=True, unattended=("unsupported_hardware",), ntp_command="",
-                eula=False, addons=False, boot_drive=False, bridge_ports=(),
-                raid_names=("md0", "md1"), mirror_esp=False,
+                collapsed_forwarding=False,
+                certificate_principals=False,
+                first_stage_reads_text=True,
+                unattended=("unsupported_hardware",),
+                ntp_command="",
+                eula=False,
+                addons=False,
+                boot_drive=False,
+                bridge_ports=(),
+                raid_names=("md0", "md1"),
+                mirror_esp=False,
                 bridged_frames="iptables",
             ),
             Release(
-                "el7", 7, "RHEL7", "inst.ks", True, "systemd", True, True, True, True,
-                "firewalld", "chronyd", "yum", "policycoreutils-python", "", "ed25519",
-                ("5.12", "5.8", "5.6", "5.4"), (Distribution.CENTOS, Distribution.RHEL), "2024",
-                rocci=True, unknown_ssh_keys=("sk-",),
+                key="el7",
+                major=7,
+                pykickstart="RHEL7",
+                ks_argument="inst.ks",
+                prefixed_arguments=True,
+                init="systemd",
+                bridge_in_kickstart=True,
+                vlan_in_kickstart=True,
+                ssh_key_command=True,
+                reqpart=True,
+                firewall="firewalld",
+                time_service="chronyd",
+                package_tool="yum",
+                selinux_tools="policycoreutils-python",
+                extra_repository="",
+                host_key_type="ed25519",
+                opennebula=("5.12", "5.8", "5.6", "5.4"),
+                distributions=(Distribution.CENTOS, Distribution.RHEL),
+                end_of_life="2024",
+                rocci=True,
+                unknown_ssh_keys=("sk-",),
                 epel="https://archives.fedoraproject.org/pub/archive/epel/7/x86_64/",
                 epel_key="https://archives.fedoraproject.org/pub/archive/epel/RPM-GPG-KEY-EPEL-7",
-                ntp_command="ntpservers", bridged_frames="direct",
+                ntp_command="ntpservers",
+                bridged_frames="direct",
             ),
             Release(
-                "el8", 8, "RHEL8", "inst.ks", True, "systemd", True, True, True, True,
-                "firewalld", "chronyd", "dnf", "policycoreutils-python-utils", "powertools",
-                "ed25519", ("6.10", "5.12"),
-                (
-                    Distribution.ALMALINUX, Distribution.ROCKY, Distribution.CENTOS,
-                    Distribution.RHEL, Distribution.ORACLE,
+                key="el8",
+                major=8,
+                pykickstart="RHEL8",
+                ks_argument="inst.ks",
+                prefixed_arguments=True,
+                init="systemd",
+                bridge_in_kickstart=True,
+                vlan_in_kickstart=True,
+                ssh_key_command=True,
+                reqpart=True,
+                firewall="firewalld",
+                time_service="chronyd",
+                package_tool="dnf",
+                selinux_tools="policycoreutils-python-utils",
+                extra_repository="powertools",
+                host_key_type="ed25519",
+                opennebula=("6.10", "5.12"),
+                distributions=(
+                    Distribution.ALMALINUX,
+                    Distribution.ROCKY,
+                    Distribution.CENTOS,
+                    Distribution.RHEL,
+                    Distribution.ORACLE,
                 ),
                 unknown_ssh_keys=("sk-",),
                 epel="https://dl.fedoraproject.org/pub/epel/8/Everything/x86_64/",
                 epel_key="https://dl.fedoraproject.org/pub/epel/RPM-GPG-KEY-EPEL-8",
-                ntp_command="ntpservers", python="3.11", python_package="python3.11",
+                ntp_command="ntpservers",
+                python="3.11",
+                python_package="python3.11",
             ),
             Release(
-                "el9", 9, "RHEL9", "inst.ks", True, "systemd", True, True, True, True,
-                "firewalld", "chronyd", "dnf", "policycoreutils-python-utils", "crb",
-                "ed25519", ("6.10", "7.4", "7.2", "7.0"), _AR,
+                key="el9",
+                major=9,
+                pykickstart="RHEL9",
+                ks_argument="inst.ks",
+                prefixed_arguments=True,
+                init="systemd",
+                bridge_in_kickstart=True,
+                vlan_in_kickstart=True,
+                ssh_key_command=True,
+                reqpart=True,
+                firewall="firewalld",
+                time_service="chronyd",
+                package_tool="dnf",
+                selinux_tools="policycoreutils-python-utils",
+                extra_repository="crb",
+                host_key_type="ed25519",
+                opennebula=("6.10", "7.4", "7.2", "7.0"),
+                distributions=_AR,
                 epel="https://dl.fedoraproject.org/pub/epel/9/Everything/x86_64/",
                 epel_key="https://dl.fedoraproject.org/pub/epel/RPM-GPG-KEY-EPEL-9",
-                bridge_ports=("nic", "bond"), network_files="keyfile",
-                python="3.11", python_package="python3.11",
+                bridge_ports=("nic", "bond"),
+                network_files="keyfile",
+                python="3.11",
+                python_package="python3.11",
             ),
             Release(
-                "el10", 10, "RHEL10", "inst.ks", True, "systemd", True, True, True, True,
-                "firewalld", "chronyd", "dnf", "policycoreutils-python-utils", "crb",
-                "ed25519", ("7.4", "7.2", "7.0"), _AR,
+                key="el10",
+                major=10,
+                pykickstart="RHEL10",
+                ks_argument="inst.ks",
+                prefixed_arguments=True,
+                init="systemd",
+                bridge_in_kickstart=True,
+                vlan_in_kickstart=True,
+                ssh_key_command=True,
+                reqpart=True,
+                firewall="firewalld",
+                time_service="chronyd",
+                package_tool="dnf",
+                selinux_tools="policycoreutils-python-utils",
+                extra_repository="crb",
+                host_key_type="ed25519",
+                opennebula=("7.4", "7.2", "7.0"),
+                distributions=_AR,
                 epel="https://dl.fedoraproject.org/pub/epel/10/Everything/x86_64/",
                 epel_key="https://dl.fedoraproject.org/pub/epel/RPM-GPG-KEY-EPEL-10",
-                bridge_ports=("nic", "bond"), network_files="keyfile",
-                python="3.12", python_package="python3",
+                bridge_ports=("nic", "bond"),
+                network_files="keyfile",
+                python="3.12",
+                python_package="python3",
                 node_packages=("kernel-modules-extra",),
             ),
         )
     }
-)  # fmt: skip
+)
 DEFAULT_RELEASE = "el9"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Media:
     """Where a distribution keeps one release: installer image, packages, and who signs them."""
 
@@ -237,12 +336,19 @@ def _alma(major: int, fingerprint: str) -> Media:
     base = f"https://repo.almalinux.org/almalinux/{major}"
     isos = f"{base}/isos/x86_64"
     return Media(
-        Distribution.ALMALINUX, f"el{major}", f"AlmaLinux {major}",
-        f"{isos}/AlmaLinux-{major}-latest-x86_64-boot.iso", f"{isos}/CHECKSUM", "clear",
-        f"{base}/BaseOS/x86_64/os/", (("AppStream", f"{base}/AppStream/x86_64/os/"),),
-        f"https://repo.almalinux.org/almalinux/RPM-GPG-KEY-AlmaLinux-{major}",
-        (f"RPM-GPG-KEY-AlmaLinux-{major}",), fingerprint, (f"AlmaLinux-{major}",),
-    )  # fmt: skip
+        distribution=Distribution.ALMALINUX,
+        release=f"el{major}",
+        title=f"AlmaLinux {major}",
+        iso=f"{isos}/AlmaLinux-{major}-latest-x86_64-boot.iso",
+        checksum=f"{isos}/CHECKSUM",
+        checksum_signature="clear",
+        install_url=f"{base}/BaseOS/x86_64/os/",
+        repositories=(("AppStream", f"{base}/AppStream/x86_64/os/"),),
+        key_url=f"https://repo.almalinux.org/almalinux/RPM-GPG-KEY-AlmaLinux-{major}",
+        key_files=(f"RPM-GPG-KEY-AlmaLinux-{major}",),
+        fingerprint=fingerprint,
+        volume_ids=(f"AlmaLinux-{major}",),
+    )
 
 
 def _rocky(major: int, fingerprint: str) -> Media:
@@ -250,13 +356,19 @@ def _rocky(major: int, fingerprint: str) -> Media:
     isos = f"{base}/isos/x86_64"
     key = "RPM-GPG-KEY-rockyofficial" if major == 8 else f"RPM-GPG-KEY-Rocky-{major}"
     return Media(
-        Distribution.ROCKY, f"el{major}", f"Rocky Linux {major}",
-        f"{isos}/Rocky-{major}-latest-x86_64-boot.iso", f"{isos}/CHECKSUM",
-        f"{isos}/CHECKSUM.asc",
-        f"{base}/BaseOS/x86_64/os/", (("AppStream", f"{base}/AppStream/x86_64/os/"),),
-        f"https://download.rockylinux.org/pub/rocky/{key}", (key,), fingerprint,
-        (f"Rocky-{major}",),
-    )  # fmt: skip
+        distribution=Distribution.ROCKY,
+        release=f"el{major}",
+        title=f"Rocky Linux {major}",
+        iso=f"{isos}/Rocky-{major}-latest-x86_64-boot.iso",
+        checksum=f"{isos}/CHECKSUM",
+        checksum_signature=f"{isos}/CHECKSUM.asc",
+        install_url=f"{base}/BaseOS/x86_64/os/",
+        repositories=(("AppStream", f"{base}/AppStream/x86_64/os/"),),
+        key_url=f"https://download.rockylinux.org/pub/rocky/{key}",
+        key_files=(key,),
+        fingerprint=fingerprint,
+        volume_ids=(f"Rocky-{major}",),
+    )
 
 
 def _oracle(major: int, update: int) -> Media:
@@ -264,13 +376,21 @@ def _oracle(major: int, update: int) -> Media:
     base = f"https://yum.oracle.com/repo/OracleLinux/OL{major}"
     name = f"OracleLinux-R{major}-U{update}"
     return Media(
-        Distribution.ORACLE, f"el{major}", f"Oracle Linux {major}",
-        f"https://yum.oracle.com/ISOS/OracleLinux/OL{major}/u{update}/x86_64/{name}-x86_64-boot.iso",
-        f"https://linux.oracle.com/security/gpg/checksum/{name}-Server-x86_64.checksum", "clear",
-        f"{base}/baseos/latest/x86_64/", (("AppStream", f"{base}/appstream/x86_64/"),),
-        f"https://yum.oracle.com/RPM-GPG-KEY-oracle-ol{major}", ("RPM-GPG-KEY-oracle",), "",
-        (f"OL-{major}",), extra_repository=f"ol{major}_codeready_builder", os_id="ol",
-    )  # fmt: skip
+        distribution=Distribution.ORACLE,
+        release=f"el{major}",
+        title=f"Oracle Linux {major}",
+        iso=f"https://yum.oracle.com/ISOS/OracleLinux/OL{major}/u{update}/x86_64/{name}-x86_64-boot.iso",
+        checksum=f"https://linux.oracle.com/security/gpg/checksum/{name}-Server-x86_64.checksum",
+        checksum_signature="clear",
+        install_url=f"{base}/baseos/latest/x86_64/",
+        repositories=(("AppStream", f"{base}/appstream/x86_64/"),),
+        key_url=f"https://yum.oracle.com/RPM-GPG-KEY-oracle-ol{major}",
+        key_files=("RPM-GPG-KEY-oracle",),
+        fingerprint="",
+        volume_ids=(f"OL-{major}",),
+        extra_repository=f"ol{major}_codeready_builder",
+        os_id="ol",
+    )
 
 
 def _stream(major: int) -> Media:
@@ -278,13 +398,21 @@ def _stream(major: int) -> Media:
     iso = f"{base}/BaseOS/x86_64/iso/CentOS-Stream-{major}-latest-x86_64-boot.iso"
     key = "RPM-GPG-KEY-centosofficial"
     return Media(
-        Distribution.STREAM, f"el{major}", f"CentOS Stream {major}", iso, f"{iso}.SHA256SUM", "",
-        f"{base}/BaseOS/x86_64/os/", (("AppStream", f"{base}/AppStream/x86_64/os/"),),
-        f"https://www.centos.org/keys/{key}", (key,),
+        distribution=Distribution.STREAM,
+        release=f"el{major}",
+        title=f"CentOS Stream {major}",
+        iso=iso,
+        checksum=f"{iso}.SHA256SUM",
+        checksum_signature="",
+        install_url=f"{base}/BaseOS/x86_64/os/",
+        repositories=(("AppStream", f"{base}/AppStream/x86_64/os/"),),
+        key_url=f"https://www.centos.org/keys/{key}",
+        key_files=(key,),
         # The facts name this key for Stream 8 and 9 only; Stream 10's is not known here.
-        "99DB70FAE1D7CE227FB6488205B555B38483C65D" if major == 9 else "",
-        (f"CentOS-Stream-{major}",), os_id="centos",
-    )  # fmt: skip
+        fingerprint="99DB70FAE1D7CE227FB6488205B555B38483C65D" if major == 9 else "",
+        volume_ids=(f"CentOS-Stream-{major}",),
+        os_id="centos",
+    )
 
 
 def _centos(release: str, path: str, image: str, fingerprint: str, ids: tuple[str, ...]) -> Media:
@@ -292,20 +420,37 @@ def _centos(release: str, path: str, image: str, fingerprint: str, ids: tuple[st
     isos = f"{base}/isos/x86_64"
     key = f"RPM-GPG-KEY-CentOS-{release[2:]}"
     return Media(
-        Distribution.CENTOS, release, f"CentOS {path}", f"{isos}/{image}",
-        f"{isos}/sha256sum.txt.asc", "clear", f"{base}/os/x86_64/",
-        (("updates", f"{base}/updates/x86_64/"),),
-        f"https://www.centos.org/keys/{key}", (key,), fingerprint, ids,
-    )  # fmt: skip
+        distribution=Distribution.CENTOS,
+        release=release,
+        title=f"CentOS {path}",
+        iso=f"{isos}/{image}",
+        checksum=f"{isos}/sha256sum.txt.asc",
+        checksum_signature="clear",
+        install_url=f"{base}/os/x86_64/",
+        repositories=(("updates", f"{base}/updates/x86_64/"),),
+        key_url=f"https://www.centos.org/keys/{key}",
+        key_files=(key,),
+        fingerprint=fingerprint,
+        volume_ids=ids,
+    )
 
 
 def _rhel(major: int) -> Media:
     return Media(
-        Distribution.RHEL, f"el{major}", f"Red Hat Enterprise Linux {major}", "", "", "", "", (),
-        "", ("RPM-GPG-KEY-redhat-release",), "567E347AD0044ADE55BA8A5F199E2F91FD431D51",
-        (f"RHEL-{major}", f"RHEL_{major}"),
+        distribution=Distribution.RHEL,
+        release=f"el{major}",
+        title=f"Red Hat Enterprise Linux {major}",
+        iso="",
+        checksum="",
+        checksum_signature="",
+        install_url="",
+        repositories=(),
+        key_url="",
+        key_files=("RPM-GPG-KEY-redhat-release",),
+        fingerprint="567E347AD0044ADE55BA8A5F199E2F91FD431D51",
+        volume_ids=(f"RHEL-{major}", f"RHEL_{major}"),
         extra_repository=f"codeready-builder-for-rhel-{major}-x86_64-rpms" if major >= 8 else "",
-    )  # fmt: skip
+    )
 
 
 MEDIA: Mapping[tuple[Distribution, str], Media] = MappingProxyType(
@@ -313,25 +458,35 @@ MEDIA: Mapping[tuple[Distribution, str], Media] = MappingProxyType(
         (row.distribution, row.release): row
         for row in (
             _centos(
-                "el6", "6.10", "CentOS-6.10-x86_64-netinstall.iso",
-                "C1DAC52D1664E8A4386DBA430946FCA2C105B9DE", ("CentOS_6", "CentOS 6"),
+                "el6",
+                "6.10",
+                "CentOS-6.10-x86_64-netinstall.iso",
+                "C1DAC52D1664E8A4386DBA430946FCA2C105B9DE",
+                ("CentOS_6", "CentOS 6"),
             ),
             _centos(
-                "el7", "7.9.2009", "CentOS-7-x86_64-NetInstall-2009.iso",
-                "6341AB2753D78A78A7C27BB124C6A8A7F4A80EB5", ("CentOS 7",),
+                "el7",
+                "7.9.2009",
+                "CentOS-7-x86_64-NetInstall-2009.iso",
+                "6341AB2753D78A78A7C27BB124C6A8A7F4A80EB5",
+                ("CentOS 7",),
             ),
             Media(
-                Distribution.CENTOS, "el8", "CentOS 8",
-                "http://vault.centos.org/8.5.2111/isos/x86_64/CentOS-8.5.2111-x86_64-boot.iso",
-                "http://vault.centos.org/8.5.2111/isos/x86_64/CHECKSUM.asc", "clear",
-                "http://vault.centos.org/8.5.2111/BaseOS/x86_64/os/",
-                (
+                distribution=Distribution.CENTOS,
+                release="el8",
+                title="CentOS 8",
+                iso="http://vault.centos.org/8.5.2111/isos/x86_64/CentOS-8.5.2111-x86_64-boot.iso",
+                checksum="http://vault.centos.org/8.5.2111/isos/x86_64/CHECKSUM.asc",
+                checksum_signature="clear",
+                install_url="http://vault.centos.org/8.5.2111/BaseOS/x86_64/os/",
+                repositories=(
                     ("AppStream", "http://vault.centos.org/8.5.2111/AppStream/x86_64/os/"),
                     ("PowerTools", "http://vault.centos.org/8.5.2111/PowerTools/x86_64/os/"),
                 ),
-                "https://www.centos.org/keys/RPM-GPG-KEY-CentOS-Official",
-                ("RPM-GPG-KEY-centosofficial", "RPM-GPG-KEY-CentOS-Official"),
-                "99DB70FAE1D7CE227FB6488205B555B38483C65D", ("CentOS-8",),
+                key_url="https://www.centos.org/keys/RPM-GPG-KEY-CentOS-Official",
+                key_files=("RPM-GPG-KEY-centosofficial", "RPM-GPG-KEY-CentOS-Official"),
+                fingerprint="99DB70FAE1D7CE227FB6488205B555B38483C65D",
+                volume_ids=("CentOS-8",),
             ),
             _alma(8, "5E9B8F5617B5066CE92057C3488FCF7C3ABB34F8"),
             _alma(9, "BF18AC2876178908D6E71267D36CB86CB86B3716"),
@@ -347,10 +502,10 @@ MEDIA: Mapping[tuple[Distribution, str], Media] = MappingProxyType(
             *(_rhel(major) for major in (6, 7, 8, 9, 10)),
         )
     }
-)  # fmt: skip
+)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OpenNebula:
     """One OpenNebula version line, as far as installing it differs."""
 
@@ -397,11 +552,20 @@ _NODE = ("opennebula-node-kvm",)
 
 def _five(version: str) -> OpenNebula:
     return OpenNebula(
-        version, f"https://downloads.opennebula.org/repo/{version}/CentOS/{{major}}/x86_64",
-        "https://downloads.opennebula.org/repo/repo.key", "", True, _GATE, _NODE,
-        (*_SUNSTONE, "opennebula-gate", "opennebula-flow"), 9869, ("udp",), True, "host",
+        version=version,
+        repository=f"https://downloads.opennebula.org/repo/{version}/CentOS/{{major}}/x86_64",
+        key_url="https://downloads.opennebula.org/repo/repo.key",
+        fingerprint="",
+        signed=True,
+        frontend=_GATE,
+        node=_NODE,
+        services=(*_SUNSTONE, "opennebula-gate", "opennebula-flow"),
+        gui_port=9869,
+        monitor=("udp",),
+        node_needs_private_key=True,
+        onegate_host_key="host",
         lvm_driver="fs_lvm",
-    )  # fmt: skip
+    )
 
 
 def _modern(
@@ -414,10 +578,22 @@ def _modern(
     grpc: int = 0,
 ) -> OpenNebula:
     return OpenNebula(
-        version, f"https://downloads.opennebula.io/repo/{version}/{{family}}/{{major}}/x86_64",
-        _KEY2, _FPR2, True, (*_FIREEDGE, *_CONSOLES, *more), _NODE, _FIREEDGE, 2616,
-        ("tcp", "udp"), False, onegate, libvirt=libvirt, ssh_driver=driver, grpc_port=grpc,
-    )  # fmt: skip
+        version=version,
+        repository=f"https://downloads.opennebula.io/repo/{version}/{{family}}/{{major}}/x86_64",
+        key_url=_KEY2,
+        fingerprint=_FPR2,
+        signed=True,
+        frontend=(*_FIREEDGE, *_CONSOLES, *more),
+        node=_NODE,
+        services=_FIREEDGE,
+        gui_port=2616,
+        monitor=("tcp", "udp"),
+        node_needs_private_key=False,
+        onegate_host_key=onegate,
+        libvirt=libvirt,
+        ssh_driver=driver,
+        grpc_port=grpc,
+    )
 
 
 OPENNEBULA: Mapping[str, OpenNebula] = MappingProxyType(
@@ -425,29 +601,52 @@ OPENNEBULA: Mapping[str, OpenNebula] = MappingProxyType(
         row.version: row
         for row in (
             OpenNebula(
-                "4.14", "http://downloads.opennebula.org/repo/4.14/CentOS/6/x86_64", "", "", False,
-                _OLD, _NODE, _SUNSTONE, 9869, ("udp",), True, "host",
-                lvm_driver="fs_lvm", ceph_system=False,
+                version="4.14",
+                repository="http://downloads.opennebula.org/repo/4.14/CentOS/6/x86_64",
+                key_url="",
+                fingerprint="",
+                signed=False,
+                frontend=_OLD,
+                node=_NODE,
+                services=_SUNSTONE,
+                gui_port=9869,
+                monitor=("udp",),
+                node_needs_private_key=True,
+                onegate_host_key="host",
+                lvm_driver="fs_lvm",
+                ceph_system=False,
             ),
             _five("5.4"),
             _five("5.6"),
             _five("5.8"),
             OpenNebula(
-                "5.12", "https://downloads.opennebula.io/repo/5.12/CentOS/{major}/x86_64",
-                _KEY2, _FPR2, True, (*_GATE, "opennebula-rubygems"), _NODE,
-                (*_SUNSTONE, "opennebula-gate", "opennebula-flow"), 9869, ("tcp", "udp"), False,
-                "host", lvm_driver="fs_lvm",
+                version="5.12",
+                repository="https://downloads.opennebula.io/repo/5.12/CentOS/{major}/x86_64",
+                key_url=_KEY2,
+                fingerprint=_FPR2,
+                signed=True,
+                frontend=(*_GATE, "opennebula-rubygems"),
+                node=_NODE,
+                services=(*_SUNSTONE, "opennebula-gate", "opennebula-flow"),
+                gui_port=9869,
+                monitor=("tcp", "udp"),
+                node_needs_private_key=False,
+                onegate_host_key="host",
+                lvm_driver="fs_lvm",
             ),
             _modern("6.10", driver="ssh"),
             _modern("7.0"),
             _modern("7.2", ("opennebula-form",), libvirt="modular", grpc=2634),
             _modern(
-                "7.4", ("opennebula-form", "opennebula-ks"), onegate="bind", libvirt="modular",
+                "7.4",
+                ("opennebula-form", "opennebula-ks"),
+                onegate="bind",
+                libvirt="modular",
                 grpc=2634,
             ),
         )
     }
-)  # fmt: skip
+)
 
 EPEL_FINGERPRINTS: Mapping[str, str] = MappingProxyType(
     {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -100,3 +101,9 @@ def test_what_there_is_not() -> None:
     assert caught.value.hint == "el7 exists as centos, rhel"
     with pytest.raises(B2ctError, match=r"unknown OpenNebula version '6\.1'"):
         catalogue.opennebula("6.1")
+
+
+@pytest.mark.parametrize("row", [*RELEASES.values(), *OPENNEBULA.values(), *MEDIA.values()])
+def test_rows_are_written_by_name(row: Any) -> None:
+    with pytest.raises(TypeError, match="positional"):
+        type(row)(*vars(row).values())
