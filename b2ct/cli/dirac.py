@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -180,5 +180,3 @@ def check(
         show_json(as_data(found))
     if any(made.failed for made in found):
         raise SystemExit(EXIT_VERDICT)
-
-
