@@ -68,6 +68,13 @@ variable "ssh_timeout" {
   default = "30m"
 }
 
+variable "environment" {
+  type        = list(string)
+  default     = []
+  sensitive   = true
+  description = "Of the scripts in the VM, such as http_proxy=http://proxy.example.org:3128."
+}
+
 variable "boot_command" {
   type        = list(string)
   description = "What is typed at the installer's boot menu; source `netinstall` only."
@@ -159,6 +166,7 @@ build {
   }
 
   provisioner "shell" {
+    environment_vars = var.environment
     inline = [
       "tar -xf /var/tmp/b2ct.tar -C /var/tmp/b2ct && rm /var/tmp/b2ct.tar",
       "sh /var/tmp/b2ct/provision.sh --no-sysprep",

@@ -86,13 +86,16 @@ class Proxy:
 
 
 @contextmanager
-def running(text: str) -> Iterator[Proxy]:
-    """Run squid as an ordinary user with this configuration, moved to a free port and folder."""
+def running(text: str, names: str = "") -> Iterator[Proxy]:
+    """Run squid as an ordinary user with this configuration, moved to a free port and folder.
+
+    The further `names` are those of this machine, to squid alone.
+    """
     with tempfile.TemporaryDirectory(prefix="b2ct-squid-") as name:
         folder = Path(name)
         folder.chmod(0o755)
         port = free_port("127.0.0.1")
-        (folder / "hosts").write_text("127.0.0.1 s1.example.org foreign.example.org\n")
+        (folder / "hosts").write_text(f"127.0.0.1 s1.example.org foreign.example.org {names}\n")
         text = text.replace("http_port 3128", f"http_port 127.0.0.1:{port}")
         text = text.replace("/var/spool/squid", f"{folder}/cache")
         text = re.sub(r"(cache_dir .*) \d+ 16 256", r"\1 10 2 2", text)

@@ -52,6 +52,8 @@ from b2ct.core.errors import B2ctError
     help="Sign the manifest with this SSH key (or .pub of a key of the agent).",
 )
 @click.option("--offline", is_flag=True, help="Never use the network: work from cached layers.")
+@options.site
+@options.through
 @click.option("--force", is_flag=True, help="Replace existing output files.")
 @click.option(
     "--verify-reproducible", is_flag=True, help="Build twice, once without cache, and compare."
@@ -68,6 +70,7 @@ def build(
     base: str | None,
     sign_key: Path | None,
     offline: bool,
+    site_file: Path | None,
     force: bool,
     verify_reproducible: bool,
     dry_run: bool,
@@ -86,12 +89,15 @@ def build(
       b2ct image build ./our-worker.yaml -o worker.qcow2 --sign-key ~/.ssh/id_ed25519
       b2ct image build debian-12-worker --dry-run          what it would do, and what is cached
       b2ct image build debian-12-worker --offline          without any network, from the cache
+      b2ct image build el9-worker --proxy http://proxy.example.org:3128
 
     Exit codes: 0 written; 1 two builds differ (--verify-reproducible); 2 refused or failed, nothing
     was written; 130 interrupted.
     """
     from b2ct.image import definitions, engines
 
+    if not offline:
+        options.go_out_of(site_file)
     loaded = definitions.load(name, folders=folders)
     wishes = engines.Wishes(
         output=output or Path(f"{loaded.name}.qcow2"),

@@ -37,6 +37,21 @@ def site(command: Verb) -> Verb:
     return _site(trust.site_option(command))
 
 
+def _heard(context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        context.meta[_PROXY] = value
+
+
+_PROXY = "b2ct.proxy"
+through = click.option(
+    "--proxy",
+    metavar="URL|none",
+    expose_value=False,
+    callback=_heard,
+    help="Fetch through this proxy. Left out: that of site.yaml, else the environment's.",
+)
+"""For verbs that fetch: `load_site` and `go_out` hear of it."""
+
 roles = click.option(
     "--role",
     "roles",
@@ -57,6 +72,7 @@ _IMAGE = (
     click.option("--force", is_flag=True, help="Replace an existing output file."),
     click.option("--serial", metavar="ttyS0[,115200]", help="Also use this serial console."),
     click.option("--offline", is_flag=True, help="Never use the network."),
+    through,
     click.option(
         "--without-b2ct",
         "without_program",
@@ -138,7 +154,9 @@ def load_site(site_file: Path | None) -> ChosenSite:
     if (chosen := site_if_any(site_file)) is not None:
         return chosen
     note("note: there is no site.yaml here: everything is asked at the machine's console")
-    return ChosenSite(Site(), Path.cwd())
+    chosen = ChosenSite(Site(), Path.cwd())
+    go_out(chosen)
+    return chosen
 
 
 def site_if_any(site_file: Path | None, *, asking: bool = True) -> ChosenSite | None:
@@ -151,9 +169,10 @@ def site_if_any(site_file: Path | None, *, asking: bool = True) -> ChosenSite | 
     if found is None:
         return None
     read, text = load_read(found)
-    return ChosenSite(
-        read, found.absolute().parent, Origin(found, text), trust.consent(asking=asking)
-    )
+    consent = trust.consent(asking=asking)
+    chosen = ChosenSite(read, found.absolute().parent, Origin(found, text), consent)
+    go_out(chosen)
+    return chosen
 
 
 def needed_site(site_file: Path | None, what: str, *, instead: str = "") -> ChosenSite:
@@ -168,3 +187,44 @@ def needed_site(site_file: Path | None, what: str, *, instead: str = "") -> Chos
         hint="go to its folder, name it with --site, or let `b2ct init` write one"
         + (f"; or give {instead}" if instead else ""),
     )
+
+
+def go_out_of(site_file: Path | None) -> None:
+    """`go_out` for a verb that wants nothing else of the site, and does without one.
+
+    Raises B2ctError as `load_site`.
+    """
+    from b2ct.site.chosen import ChosenSite
+    from b2ct.site.model import Site
+
+    if site_if_any(site_file) is None:
+        go_out(ChosenSite(Site(), Path.cwd()))
+
+
+def go_out(chosen: ChosenSite) -> None:
+    """From here on, downloads of this verb take the proxy of --proxy, else that of the site.
+
+    Its password is looked up when something is fetched through it. Raises B2ctError for a --proxy
+    that is none.
+    """
+    from functools import cache
+
+    from b2ct.core import proxy
+    from b2ct.site import outside
+
+    context = click.get_current_context(silent=True)
+    if context is None:
+        return
+    said, described = context.meta.get(_PROXY), chosen.site.proxy
+    way: proxy.Proxy | None = None
+    if said is not None:
+        way = proxy.asked_for(said, outside.inside(chosen.site))
+    elif described is not None:
+        way = proxy.Proxy(
+            described.url,
+            outside.inside(chosen.site),
+            described.user or "",
+            cache(lambda: chosen.proxy_password(leaving=True)),
+            "`proxy` of site.yaml",
+        )
+    context.with_resource(proxy.through(way))

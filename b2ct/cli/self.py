@@ -39,6 +39,7 @@ def itself() -> None:
 )
 @options.of_ssh
 @click.option("--offline", is_flag=True, help="Never use the network, but for the node.")
+@options.through
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
 @options.as_json
 def deploy(

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from b2ct.cli import offer, options
+from b2ct.cli import offer, options, trust
 from b2ct.cli.show import show_json
-from b2ct.core import files
+from b2ct.core import files, proxy
 from b2ct.core.errors import InvalidFileError, VerdictError
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 @click.option(
     "--packages", is_flag=True, help="Also look every package up in the repositories (network)."
 )
+@options.through
+@trust.site_option
 def check(file: Path, as_json: bool, packages: bool) -> None:
     """Say all that is wrong with FILE (site.yaml), or what it comes to.
 
@@ -34,13 +36,16 @@ def check(file: Path, as_json: bool, packages: bool) -> None:
       b2ct check
       b2ct check --json sites/desy.yaml
       b2ct check --packages
+      b2ct check --packages --proxy none      not through the proxy that site.yaml names
 
     Exit codes: 0 valid; 1 a package is in no repository; 2 problems.
     """
     from b2ct.site import advice, load, summary
+    from b2ct.site.chosen import ChosenSite
+    from b2ct.site.trust import Origin
 
     try:
-        site = load.load(file)
+        site, text = load.load_read(file)
     except InvalidFileError as err:
         if as_json:
             show_json({"file": str(file), "valid": False, "problems": _problems(err)})
@@ -49,6 +54,8 @@ def check(file: Path, as_json: bool, packages: bool) -> None:
     warnings = advice.every(site, file.absolute().parent)
     unknown: list[str] = []
     if packages:
+        origin = Origin(file, text)
+        options.go_out(ChosenSite(site, file.absolute().parent, origin, trust.consent()))
         unknown, unread = _look_up_packages(site)
         warnings += unread
     if as_json:
@@ -72,7 +79,9 @@ def _look_up_packages(site: Site) -> tuple[list[str], list[str]]:
 
     roles = {node.role for node in site.nodes} or set(Role)
     names = {name: None for role in sorted(roles) for name in packages.wanted(site, role)}
-    verdict = packages.check(list(names), packages.repositories(site))
+    repositories = packages.repositories(site)
+    proxy.make_ready(repositories)
+    verdict = packages.check(list(names), repositories)
     unread = [f"{url} could not be read: {why}" for url, why in verdict.unread]
     return [str(one) for one in verdict.unknown], unread
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from b2ct import __version__
-from b2ct.core import files, partial
+from b2ct.core import files, partial, proxy
 from b2ct.core.console import byte_progress, note
 from b2ct.core.errors import B2ctError
 
@@ -80,8 +80,9 @@ def download(
     and a strong ETag: a date has seconds, and a file may change within one).
     A second process that wants the same target waits and takes the first one's result.
 
-    With `sha256` (hexadecimal) only a file of that digest is accepted. Proxies are taken from the
-    environment. Raises B2ctError with the remedy; UnreachableError when the machine seems offline.
+    With `sha256` (hexadecimal) only a file of that digest is accepted. The proxy is what
+    `core.proxy` knows, else the environment's. Raises B2ctError with the remedy; UnreachableError
+    when the machine seems offline.
     """
     _need_http(url)
     target = target.absolute()
@@ -289,7 +290,7 @@ def _open(
     except rq.ProxyError as err:
         raise UnreachableError(
             f"the proxy does not let through {shown(url)}: {_reason(err)}",
-            hint="check http_proxy, https_proxy and no_proxy in the environment",
+            hint=_about_proxies(),
         ) from err
     except rq.SSLError as err:
         raise B2ctError(
@@ -315,12 +316,30 @@ def _open(
     return response
 
 
+def _about_proxies() -> str:
+    said = proxy.chosen()
+    if said is None:
+        return "check http_proxy, https_proxy and no_proxy in the environment"
+    return f"check {said.origin} ({said.url}); --proxy names another one, or none"
+
+
 def _stay_protected(session: Session, url: str) -> None:
     """Once an answer came over https, this request goes on over nothing else, wherever it leads.
 
     Whoever can bend one redirection to http chooses all that comes behind it.
     """
     from requests.adapters import BaseAdapter, HTTPAdapter
+
+    said = proxy.chosen()
+
+    class Way(HTTPAdapter):
+        """Each request, also one that a redirection leads to, by the way of its own address."""
+
+        def send(self, request: PreparedRequest, *args: Any, **how: Any) -> Response:
+            if said is not None:
+                address = said.address() if said.takes(request.url or "") else ""
+                how["proxies"] = {"http": address, "https": address} if address else {}
+            return super().send(request, *args, **how)
 
     class Refused(BaseAdapter):
         def send(self, request: PreparedRequest, *_: object, **__: object) -> Response:
@@ -336,7 +355,8 @@ def _stay_protected(session: Session, url: str) -> None:
         if response.url.startswith("https:"):
             session.mount("http://", Refused())
 
-    session.mount("http://", HTTPAdapter())
+    session.mount("http://", Way())
+    session.mount("https://", Way())
     session.hooks["response"] = [answered]
 
 
@@ -355,6 +375,10 @@ def _accept(response: Response, url: str, remedy: str, *, ranged: bool) -> None:
         raise TransientError(
             f"the server answers {status} {response.reason}",
             pause=float(after) if re.fullmatch(r"\d{1,4}", after) else None,
+        )
+    if status == 407:
+        raise B2ctError(
+            f"{shown(url)}: the proxy wants a user name and password (407)", hint=_about_proxies()
         )
     why = "the server has no such file" if status in (404, 410) else "the server refuses it"
     raise B2ctError(

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from b2ct.core import proxy
 from b2ct.core.clock import image_time
 from b2ct.core.data import cache_folder
 from b2ct.core.errors import EXIT_REFUSED, B2ctError, VerdictError
@@ -23,6 +24,7 @@ from b2ct.core.run import CommandError, need_tool, stream
 from b2ct.image import compare, scratch
 from b2ct.image.definitions import Loaded
 from b2ct.image.inside import Job, Outcome
+from b2ct.image.repositories import addresses
 from b2ct.image.rootfs import configure, keys, layers, userns
 from b2ct.image.rootfs.bootstrap import State, bootstrap_of
 from b2ct.image.rootfs.cache import LayerCache
@@ -128,6 +130,8 @@ def prepare(loaded: Loaded, request: Request) -> Prepared:
     for tool in (*_ALWAYS, *_TOOLS[definition.system.packaging]):
         need_tool(tool)
     namespace = userns.find()
+    if not request.offline:
+        proxy.make_ready(addresses(definition))
     cache = cache_folder()
     place = scratch.choose(request.scratch, cache / "scratch")
     bootstrap = bootstrap_of(definition)
@@ -201,7 +205,10 @@ def _perform(
     job_file, answer_file = folder / "job.json", folder / "answer.json"
     job_file.write_text(job.as_json())
     argv = plan.namespace.command([sys.executable, "-m", "b2ct.image.inside", job_file])
-    env = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    env = {
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        **proxy.environment(addresses(plan.loaded.definition)),
+    }
     try:
         with closing(stream(argv, timeout=_TIMEOUT, env=env)) as lines:
             for line in lines:

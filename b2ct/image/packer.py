@@ -15,7 +15,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from b2ct.core import files
+from b2ct.core import files, proxy
 from b2ct.core.data import data_folder
 from b2ct.core.errors import B2ctError
 from b2ct.core.run import need_tool, run, stream
@@ -26,7 +26,7 @@ from b2ct.image import provision
 from b2ct.image.disk.qcow2 import to_qcow2
 from b2ct.image.model import MIB, Definition
 from b2ct.image.provision import Configuration
-from b2ct.image.repositories import Keys
+from b2ct.image.repositories import Keys, addresses
 from b2ct.image.rootfs import configure
 from b2ct.image.rootfs.bootstrap import bootstrap_of
 from b2ct.papers.about import Package
@@ -100,8 +100,10 @@ def build(
     Raises B2ctError when Packer or QEMU is missing, CommandError when the build fails.
     """
     release = version()
+    _no_password(base)
     lay_out(definition, configure.wanted(definition, keys), keys, folder, release)
-    (folder / "variables.pkrvars.json").write_text(json.dumps(variables(definition, base, folder)))
+    told = json.dumps(variables(definition, base, folder))
+    files.write(folder / "variables.pkrvars.json", told, mode=0o600)
     if release >= PLUGINS_SINCE:
         _run(["packer", "init", folder], folder, say)
     _run(
@@ -143,8 +145,9 @@ def lay_out(
     provision.bundle(configuration, folder / "bundle.tar", packages=packages)
 
 
-def variables(definition: Definition, base: Base, folder: Path) -> dict[str, str]:
+def variables(definition: Definition, base: Base, folder: Path) -> dict[str, str | list[str]]:
     """The template's variables."""
+    environment = proxy.environment(addresses(definition))
     qemu = find_qemu()
     place = base.place if "://" in base.place else str(Path(base.place).absolute())
     return {
@@ -156,6 +159,7 @@ def variables(definition: Definition, base: Base, folder: Path) -> dict[str, str
         "disk_size": f"{definition.disk.size // MIB}M",
         "qemu": qemu,
         "accelerator": "kvm" if kvm_works(qemu) else "tcg",
+        "environment": [f"{name}={value}" for name, value in environment.items()],
     }
 
 
@@ -186,12 +190,30 @@ def _kickstart(definition: Definition, public_key: str) -> Mapping[str, str]:
     text = template.render(
         url=first.url,
         others={f"b2ct{at}": repository.url for at, repository in enumerate(others)},
+        through={one.url: _through(one.url) for one in (first, *others)},
         key=public_key,
         label=definition.disk.label,
         esp=definition.disk.esp // MIB,
         arguments=" ".join(definition.boot.arguments),
     )
     return {"worker.ks": text}
+
+
+def _through(url: str) -> str:
+    """The proxy for a line of the kickstart; empty: none."""
+    said = proxy.chosen()
+    return said.url if said and said.takes(url) else ""
+
+
+def _no_password(base: Base) -> None:
+    """Refuse a proxy with a password: Packer serves the kickstart to whoever asks this host."""
+    said = proxy.chosen()
+    if said and said.user and base.source == "netinstall":
+        raise B2ctError(
+            f"the proxy {said.url} wants a password, and an installer that Packer starts would be "
+            "told it where everybody can read it",
+            hint="give a cloud image as --base, or leave out --engine packer",
+        )
 
 
 _ENVIRONMENT = {"CHECKPOINT_DISABLE": "1", "PACKER_NO_COLOR": "1"}
@@ -201,7 +223,7 @@ _CACHE = "PACKER_CACHE_DIR"
 
 
 def _run(argv: list[str | Path], folder: Path, say: Callable[[str], None]) -> None:
-    env = {**_ENVIRONMENT, _CACHE: str(folder / "cache")}
+    env = {**_ENVIRONMENT, **proxy.environment(), _CACHE: str(folder / "cache")}
     hint = "its last lines say why; the base has to boot and to take a NoCloud seed over HTTP"
     with closing(stream(argv, timeout=_TIMEOUT, env=env, hint=hint)) as lines:
         for line in lines:

@@ -45,6 +45,16 @@ class RootFile:
     group: str = "root"
 
 
+def addresses(definition: Definition) -> tuple[str, ...]:
+    """All that a build may fetch: repositories, their mirrors, and keys."""
+    return tuple(
+        url
+        for repository in definition.repositories.values()
+        for url in (repository.url, *repository.mirrors, *(key.url for key in repository.keys))
+        if url
+    )
+
+
 def kept(definition: Definition, keys: Keys, pins: Pins = NO_PINS) -> tuple[RootFile, ...]:
     """The repository files, keyrings and pins that stay in the image."""
     return configuration(definition, keys, pins, lambda repository: repository.keep)

@@ -27,6 +27,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from b2ct import __version__
+from b2ct.core import proxy
 from b2ct.one.endpoint import Endpoint
 
 CHUNK = 1 << 16
@@ -284,7 +285,12 @@ def _verify(endpoint: Endpoint) -> str | bool:
 
 
 def _proxies(endpoint: Endpoint) -> dict[str, str]:
-    """Proxies by scheme, by the environment unless the endpoint has its own."""
+    """Proxies by scheme, by the environment unless the endpoint has its own.
+
+    A site that names its proxy says what is inside, too: that is reached without any.
+    """
+    if endpoint.proxy is None and proxy.stays_inside(endpoint.url):
+        return {}
     if endpoint.proxy is None:
         return dict(requests.utils.get_environ_proxies(endpoint.url))
     return {"http": endpoint.proxy, "https": endpoint.proxy} if endpoint.proxy else {}

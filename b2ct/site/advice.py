@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from b2ct.site import catalogue, mirrors
+from b2ct.site import catalogue, mirrors, trust
 from b2ct.site.catalogue import Role
 from b2ct.site.model import Secret, Site
 
@@ -35,12 +35,8 @@ def about_secrets(site: Site, folder: Path) -> list[str]:
 
     `folder` is that of site.yaml. Commands are not run.
     """
-    named = (
-        ("secrets.root_password", site.secrets.root_password),
-        ("secrets.oneadmin_password", site.secrets.oneadmin_password),
-        ("secrets.dirac_password", site.secrets.dirac_password),
-    )
-    return [text for name, secret in named if secret for text in _secret(name, secret, folder)]
+    named = trust.named_secrets(site)
+    return [text for name, secret in named for text in _secret(name, secret, folder)]
 
 
 def _release(site: Site) -> Iterator[str]:

@@ -81,6 +81,17 @@ class ChosenSite:
             )
         return value.get_secret_value()
 
+    def proxy_password(self, *, leaving: bool) -> str:
+        """That of `proxy.user`. Raises B2ctError as `needed_secret`."""
+        found = self.needed_secret("proxy_password", leaving=leaving)
+        if not found.isascii():
+            raise B2ctError(
+                "secrets.proxy_password holds letters beyond ASCII",
+                hint="programs encode them differently for a proxy (RFC 7617): take a password "
+                "without them",
+            )
+        return found
+
     def carried(self) -> Carried:
         """The secrets that go on a medium."""
         wanted = self.site.secrets
@@ -89,6 +100,8 @@ class ChosenSite:
             stand_ins["root_password_hash"] = STAND_IN_HASH
         if not wanted.oneadmin_password.generate:
             stand_ins["oneadmin_password"] = STAND_IN
+        if wanted.proxy_password and wanted.proxy_password.on_medium:
+            stand_ins["proxy_password"] = STAND_IN
         return Carried(stand_ins, self._look_up) if stand_ins else Carried()
 
     def _look_up(self) -> dict[str, str]:
@@ -103,4 +116,8 @@ class ChosenSite:
         if (password := self.secret("oneadmin_password")) is not None:
             found["oneadmin_password"] = password.get_secret_value()
             note("note: oneadmin's password will be readable by whoever finds the medium")
+        asked = self.site.secrets.proxy_password
+        if asked is not None and asked.on_medium:
+            found["proxy_password"] = self.proxy_password(leaving=False)
+            note("note: the proxy's password will be readable by whoever finds the medium")
         return found

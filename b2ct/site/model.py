@@ -30,6 +30,7 @@ from b2ct.site.catalogue import Distribution, Role
 from b2ct.site.cloud import Cloud
 from b2ct.site.disk import Disk
 from b2ct.site.gateway import Gateway
+from b2ct.site.proxy import Proxy
 from b2ct.site.reaper import DAY, Reaper
 from b2ct.site.types import (
     Address,
@@ -370,6 +371,13 @@ class Secrets(Model):
     dirac_password: SecretRef | None = Field(
         None, description="The user of `cloud.dirac`, made by `b2ct apply`; on no medium."
     )
+    proxy_password: SecretRef | None = Field(
+        None,
+        description=(
+            "Of `proxy.user`. On a medium only with `on_medium: true`; else each machine asks for"
+            " it at its console."
+        ),
+    )
 
 
 class Packages(Model):
@@ -414,6 +422,9 @@ class Site(Model):
     opennebula: OpenNebulaChoice = Field(OpenNebulaChoice(), description="Which OpenNebula.")
     networks: dict[Identifier, Network] = Field(
         default_factory=dict, description="Networks by name, such as service, private, public."
+    )
+    proxy: Proxy | None = Field(
+        None, description="By which the outside is reached. Left out: directly."
     )
     storage: Storage = Field(Ssh(), description="Where images and VM disks live.")
     disk_layout: DiskLayout = Field(DiskLayout(), description="How install disks are divided.")

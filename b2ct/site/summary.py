@@ -33,6 +33,7 @@ class Summary:
     distribution: str
     opennebula: str
     storage: str
+    proxy: str
     networks: dict[str, str]
     nodes: tuple[NodeSummary, ...]
     workers: dict[str, str]
@@ -48,6 +49,7 @@ def of(site: Site) -> Summary:
         distribution=catalogue.media(site.distribution, site.release.version).title,
         opennebula=site.opennebula_version,
         storage=site.storage.type,
+        proxy=_proxy(site),
         networks={name: _network(network) for name, network in site.networks.items()},
         nodes=tuple(_node(site, node) for node in site.nodes),
         workers={name: _worker(site, worker) for name, worker in site.described_workers.items()},
@@ -63,6 +65,7 @@ def lines(summary: Summary) -> list[str]:
         f"release     {summary.distribution} ({summary.release})",
         f"OpenNebula  {summary.opennebula}, storage {summary.storage}",
     ]
+    told += _block("proxy", filter(None, [summary.proxy]))
     width = max(map(len, summary.networks), default=0)
     told += _block("networks", (f"{n:{width}}  {t}" for n, t in summary.networks.items()))
     width = max((len(node.name) for node in summary.nodes), default=0)
@@ -92,6 +95,15 @@ def _questions(summary: Summary) -> list[str]:
         told.append(f"{who}: {'asks at the console:' if asks else 'asks nothing'}")
         told += [f"  - {question}" for question in asks]
     return told
+
+
+def _proxy(site: Site) -> str:
+    """One line: the proxy, who logs in at it, what is reached without it besides the site."""
+    if site.proxy is None:
+        return ""
+    user = f" as {site.proxy.user}" if site.proxy.user else ""
+    more = f", not for {', '.join(site.proxy.exceptions)}" if site.proxy.exceptions else ""
+    return f"{site.proxy.url}{user}{more}"
 
 
 def _network(network: Network) -> str:
@@ -143,6 +155,9 @@ def questions(site: Site, node: Node) -> Iterator[str]:
         yield "the network interface, its address, gateway and DNS"
     for interface in node.interfaces:
         yield from _interface_questions(site, node, interface)
+    password = site.secrets.proxy_password
+    if site.proxy and site.proxy.user and not (password and password.on_medium):
+        yield f"the password of {site.proxy.user} at the proxy"
     if node.disk is None:
         yield "the disk to install on"
     elif not all(match.names_one for _, match in node.disk.matches):

@@ -38,7 +38,7 @@ def _domain(value: str) -> str:
     return value
 
 
-def _host(value: str) -> str:
+def host(value: str) -> str:
     """A host by full name or IPv4 address."""
     try:
         return str(IPv4Address(value))
@@ -67,7 +67,8 @@ def _address(value: Any) -> Any:
         raise ValueError("an IPv4 address such as 10.0.0.11") from None
 
 
-def _network(value: Any) -> Any:
+def cidr(value: Any) -> Any:
+    """A network in CIDR notation. Raises ValueError."""
     if isinstance(value, IPv4Network):
         return value
     if not isinstance(value, str) or not _CIDR.fullmatch(value):
@@ -132,7 +133,7 @@ HostName = Annotated[
 Domain = Annotated[
     str, AfterValidator(_domain), text_schema("^[A-Za-z0-9.-]+$", "b2ct.example.org")
 ]
-Host = Annotated[str, AfterValidator(_host), text_schema("^[A-Za-z0-9.-]+$", "host.example.org")]
+Host = Annotated[str, AfterValidator(host), text_schema("^[A-Za-z0-9.-]+$", "host.example.org")]
 Mac = Annotated[
     str,
     AfterValidator(_mac),
@@ -144,7 +145,7 @@ Address = Annotated[
     text_schema(r"^[0-9]{1,3}(\.[0-9]{1,3}){3}$", "10.0.0.11"),
 ]
 Cidr = Annotated[
-    IPv4Network, BeforeValidator(_network), text_schema(f"^{_CIDR.pattern}$", "10.0.0.0/24")
+    IPv4Network, BeforeValidator(cidr), text_schema(f"^{_CIDR.pattern}$", "10.0.0.0/24")
 ]
 SshKey = Annotated[
     str,

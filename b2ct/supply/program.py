@@ -1,7 +1,8 @@
 """B2CT for the control node: its wheel and those it needs, as one tar that needs no network.
 
 What B2CT needs is fixed by `control.lock` beside this file: versions with the hashes of PyPI.
-pip fetches it (so its index, proxy and certificate settings count) and refuses what has another
+pip fetches it (so its index and certificate settings count, and its proxy where B2CT knows none)
+and refuses what has another
 hash; pip on the control node compares once more.
 """
 
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from b2ct.core import files
+from b2ct.core import files, proxy
 from b2ct.core.console import note
 from b2ct.core.data import cache_folder
 from b2ct.core.errors import B2ctError
@@ -143,7 +144,7 @@ def _fetch(python: str, folder: Path) -> None:
         *("--requirement", str(LOCK), "--dest", str(folder)),
     ]
     try:
-        run(words, timeout=_DEADLINE)
+        run(words, timeout=_DEADLINE, env=proxy.environment())
     except CommandError as err:
         raise B2ctError(
             f"B2CT's packages for the control node could not be fetched: {err.message}",

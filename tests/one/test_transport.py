@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from b2ct.core.proxy import Proxy, through
 from b2ct.one import transport as transport_module
 from b2ct.one import wire
 from b2ct.one.endpoint import Endpoint
@@ -368,6 +369,19 @@ class TestProxy:
         with serving(good(1)) as server:
             where = Endpoint(f"http://127.0.0.1:{server.port}/RPC2", "a:b")
             assert transport(where).call("x") == 1
+
+    def test_what_a_site_with_a_proxy_has_inside_is_asked_directly(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Neither through the site's proxy nor through the environment's."""
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        with serving(good(1)) as server, serving(good(2)) as outer:
+            monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{outer.port}")
+            where = Endpoint(f"http://127.0.0.1:{server.port}/RPC2", "a:b")
+            with through(Proxy(f"http://127.0.0.1:{outer.port}")):
+                assert transport(where).call("x") == 1
+            assert transport(where).call("x") == 2
 
     def test_a_proxy_that_is_not_there(self) -> None:
         secret = f"http://me:proxysecret@127.0.0.1:{free_port()}"

@@ -63,6 +63,11 @@ def sites(draw: st.DrawFn) -> dict[str, Any]:
         site["admins"] = [{"name": draw(LINES), "ssh_keys": [KEY]}]
     if draw(st.booleans()):
         site["workers"] = {"no": draw(workers()), "e1": {}}
+    if draw(st.booleans()):
+        site["proxy"] = {
+            "url": "http://proxy.example.org:3128",
+            "exceptions": draw(st.lists(st.sampled_from(("1.no", "10.0.0.0/8", "*.kek.jp")))),
+        }
     names = draw(st.lists(st.sampled_from(NAMES), unique=True))
     site["nodes"] = [draw(nodes(index, name, site["networks"])) for index, name in enumerate(names)]
     return site

@@ -12,9 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from b2ct.core import proxy
 from b2ct.core.errors import B2ctError
 from b2ct.supply import program, wheel
-from tests.supply.small import lock
+from tests import proxies
+from tests.proxies import OUTSIDE, PASSWORD, needs_proxy, no_environment
+from tests.supply.small import SMALL, lock
+
+__all__ = ["no_environment"]  # a fixture
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -116,3 +121,30 @@ def test_the_lock_has_the_versions_of_the_projects_own() -> None:
     pinned = re.compile(r"^([a-z0-9._-]+==\S+)", re.MULTILINE)
     ours = set(pinned.findall((ROOT / "script/requirements.lock").read_text()))
     assert set(pinned.findall(program.LOCK.read_text())) <= ours
+
+
+@needs_proxy
+@pytest.mark.usefixtures("no_environment")
+def test_pip_goes_through_the_proxy_of_the_site(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program.obtain("3.11")  # from the real index: the very file that the lock names
+    page = tmp_path / "index" / SMALL
+    page.mkdir(parents=True)
+    cached(small).rename(page / (name := cached(small).name))
+    (page / "index.html").write_text(f'<a href="{name}">{name}</a>')
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_TRUSTED_HOST", OUTSIDE)
+    monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    with proxies.institute() as squid, proxies.serving(tmp_path / "index") as index:
+        monkeypatch.setenv("PIP_INDEX_URL", index.outside)
+        with pytest.raises(B2ctError) as refused, proxy.through(squid.chosen("wrongword")):
+            program.obtain("3.11")
+        with proxy.through(squid.chosen()):
+            made = program.obtain("3.11")
+    assert f"b2ct/wheels/{name}" in contents(made.tar)
+    assert (f"/{SMALL}/{name}", True) in index.asked
+    told = " ".join(refused.value.lines())
+    assert "wrongword" not in told
+    assert PASSWORD not in told

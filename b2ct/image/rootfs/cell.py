@@ -28,13 +28,9 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _UNSHARE = ("--mount", "--pid", "--ipc", "--fork", "--kill-child=SIGKILL", "--mount-proc")
 
 
-def environment(extra: Mapping[str, str], *, network: bool) -> dict[str, str]:
-    """What a program in a cell sees; nothing of the user's own.
-
-    With `network`, the proxies of the environment are passed on.
-    """
-    given = {name: os.environ[name] for name in _PROXIES if network and name in os.environ}
-    return {"PATH": PATH, "HOME": "/root", "LC_ALL": "C.UTF-8", **given, **extra}
+def environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """What a program in a cell sees; nothing of the user's own."""
+    return {"PATH": PATH, "HOME": "/root", "LC_ALL": "C.UTF-8", **extra}
 
 
 @dataclass(frozen=True)
@@ -66,7 +62,9 @@ class Cell:
         """
         about = {
             **asdict(self),
-            "environment": None if env is None else environment(env, network=self.network),
+            "environment": None if env is None else environment(env),
+            # Only by name: these words can be read by every user, and a proxy may have a password.
+            "passed": _PROXIES if self.network else (),
             "without": ("APT_CONFIG", "PYTHONPATH", "TMPDIR", *_PROXIES),
         }
         path = os.pathsep.join(path for path in sys.path if path)

@@ -96,7 +96,8 @@ def _reap(child: int) -> int:
 def _environment(cell: Mapping[str, Any]) -> dict[str, str]:
     """What is asked for, or what dpkg is given by apt, without what is ours."""
     if cell["environment"] is not None:
-        return dict(cell["environment"])
+        passed = {name: os.environ[name] for name in cell["passed"] if name in os.environ}
+        return {**passed, **cell["environment"]}
     return {name: value for name, value in os.environ.items() if name not in cell["without"]}
 
 

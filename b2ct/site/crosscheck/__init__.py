@@ -13,6 +13,7 @@ from b2ct.site.crosscheck import (
     known,
     networks,
     nodes,
+    proxy,
     reaper,
     servers,
     software,
@@ -33,6 +34,7 @@ def problems(site: Site) -> list[Finding]:
         *cloud.findings(site),
         *reaper.findings(site),
         *gateway.findings(site),
+        *proxy.findings(site),
     ]
 
 
@@ -44,7 +46,8 @@ def bears_without(path: Path) -> bool:
     """
     match path:
         case ("site" | "cvmfs" | "admins" | "packages" | "installer", str() | int(), *_):
-            return path[:2] != ("cvmfs", "quota")  # for which a worker's disk needs room
+            # A worker's disk needs room for the one; by the other repositories are inside.
+            return path[:2] not in (("cvmfs", "quota"), ("site", "domain"))
         case ("networks", _, "gateway" | "dns" | "mtu"):
             return True
         case ("nodes", int(), "serial" | "host_key" | "disk"):
