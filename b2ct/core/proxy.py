@@ -52,7 +52,7 @@ class Inside:
         many no networks; so the hosts of `urls`, which are known beforehand, stand there as well.
         """
         known = (urlsplit(url).hostname or "" for url in urls if self.has(url))
-        nets = (str(network) for network in (*ALWAYS_INSIDE, *self.networks))
+        nets = (str(net).removesuffix("/32") for net in (*ALWAYS_INSIDE, *self.networks))
         fixed = ("localhost", "127.0.0.1", "::1")
         return list(dict.fromkeys(filter(None, (*fixed, *self.domains, *known, *nets))))
 

@@ -11,6 +11,7 @@ from b2ct.core import quoting
 from b2ct.core.errors import B2ctError
 from b2ct.kickstart import compose
 from b2ct.site import catalogue, mirrors
+from b2ct.site import outside as out
 from b2ct.site.catalogue import Role
 from b2ct.site.model import Node, Site
 from b2ct.site.placeholders import PLACEHOLDERS, PREFIXES
@@ -135,12 +136,18 @@ def template_values(
     served = (only.role,) if only else tuple(dict.fromkeys(roles))
     if not served:
         raise B2ctError("no role is given", hint="name one with --role, or a node with --node")
+    source, outside = source or network_source(site, key), out.of(site, key)
+    if row.first_stage_reads_text and source.kind == "network" and outside and outside.user:
+        raise B2ctError(
+            f"the installer of {key} wants the proxy's password before anybody can type it",
+            hint="install from a DVD: then only the first boot uses the proxy",
+        )
     return {
         "site": site,
         "release": row,
         "media": catalogue.media(site.distribution, key),
         "one": catalogue.opennebula(site.opennebula_version),
-        "source": source or network_source(site, key),
+        "source": source,
         "secrets": dict(secrets or {}),
         "roles": served,
         "nodes": (only,) if only else site.with_role(*served),
@@ -148,6 +155,8 @@ def template_values(
         "control": next(iter(site.with_role(Role.CONTROL, Role.SINGLE)), None),
         "wpad": wpad.of(site),
         "further": mirrors.further(site, key),
+        "outside": outside,
+        "direct": lambda url: "direct" if outside and not outside.takes(url) else "",
         "hypervisors": site.with_role(Role.HYPERVISOR, Role.SINGLE),
         "placeholders": {"texts": PLACEHOLDERS, "prefixes": PREFIXES},
         "program": PROGRAM,

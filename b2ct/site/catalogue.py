@@ -121,6 +121,11 @@ class Release:
     `direct` rules, or `iptables`."""
 
     @property
+    def package_config(self) -> str:
+        """The file that configures `package_tool`."""
+        return "/etc/yum.conf" if self.package_tool == "yum" else "/etc/dnf/dnf.conf"
+
+    @property
     def epel_fingerprint(self) -> str:
         """Of the key that signs its EPEL."""
         return EPEL_FINGERPRINTS[self.key]

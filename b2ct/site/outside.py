@@ -61,8 +61,8 @@ class Outside:
 
     @property
     def no_proxy(self) -> str:
-        """For programs on the machine that read the variable."""
-        return ",".join(dict.fromkeys((*self.within.words(self.known), *self.addresses)))
+        """For programs on the machine that read the variable; the `addresses` may follow."""
+        return ",".join(self.within.words(self.known))
 
 
 def of(site: Site, key: str) -> Outside | None:

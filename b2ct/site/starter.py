@@ -212,6 +212,9 @@ _REST = """\
 #  root_password: {file: root-password.txt}   # its first line; only a hash is carried
 #  dirac_password: {file: dirac-password.txt} # of the user in `cloud`; on no medium
 
+# How the outside is reached, if not directly (docs/proxy.md).
+#proxy: {url: "http://proxy.example.org:3128", exceptions: [mirror.example.org]}
+
 #disk_layout:
 #  root: 40 GiB
 #  swap: 4 GiB

@@ -1,4 +1,4 @@
-"""`--proxy` and `proxy:` of site.yaml, as a user meets them: option, then site, then environment."""
+"""`--proxy` and `proxy:` of site.yaml as a user meets them: option, then site, then environment."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from tests import proxies, web
 from tests.cli.program import assert_refused, b2ct
 from tests.cli.test_check_packages import NEEDED
-from tests.kickstart.test_packages import repository
 from tests.proxies import PASSWORD, Folder, Institute, needs_proxy, no_environment
+from tests.supply.test_packages import repository
 
 __all__ = ["no_environment"]  # a fixture
 pytestmark = [needs_proxy, pytest.mark.usefixtures("no_environment")]

@@ -21,10 +21,10 @@ from b2ct.core.run import find_tool, run
 from b2ct.image import packer, provision
 from b2ct.image.definitions import load
 from b2ct.image.packer import Base
-from b2ct.image.practice import Practice
 from b2ct.image.repositories import addresses
 from b2ct.image.rootfs.cell import Cell
 from b2ct.image.rootfs.userns import find
+from b2ct.rehearsal.packages import Practice
 from tests import proxies
 from tests.image import rehearsal
 from tests.kickstart.oracle import parse

@@ -61,7 +61,8 @@ def test_what_cannot_work_is_said(text: str, where: str, expected: str) -> None:
         f"{PROXY}, user: me, exceptions: ['*.kek.jp', .desy.de, 131.169.0.0/16, 1.2.3.4]}}\n"
         f"{PASSWORD}",
         # From a DVD only the first boot uses the proxy, when somebody can be asked.
-        f"{PROXY}, user: me}}\n{PASSWORD}release: {{version: el6}}\ninstaller: {{source: medium}}\n",
+        f"{PROXY}, user: me}}\n{PASSWORD}"
+        "release: {version: el6}\ninstaller: {source: medium}\n",
         f"{PROXY}}}\nrelease: {{mirror: 'http://10.0.0.5/BaseOS/x86_64/os/', "
         "repositories: {epel: 'https://example.org/epel/'}}\n",
         NODE + "squid: {external: ['http://192.0.2.10:3128']}\n"
@@ -90,11 +91,13 @@ def test_inside_is_what_the_site_says() -> None:
         assert not found.takes(url), url
     for url in ("https://repo.almalinux.org/", "http://example.org/", "http://1.2.3.5/"):
         assert found.takes(url), url
-    words = found.no_proxy.split(",")
-    assert {"localhost", "127.0.0.1", "b2ct.example.org", "10.0.0.0/24"} <= set(words)
+    assert {"localhost", "127.0.0.1", "b2ct.example.org", "10.0.0.0/24"} <= set(
+        found.no_proxy.split(",")
+    )
     # One by one, for a curl that reads no networks; those of the larger one would be too many.
-    assert {"10.0.0.10", "10.0.0.254"} <= set(words)
-    assert len(found.no_proxy) < 64 * 1024
+    assert {"10.0.0.10", "10.0.0.254"} <= set(found.addresses)
+    assert "10.1.2.3" not in found.addresses
+    assert len(",".join(found.addresses)) < 64 * 1024
     assert outside.of(sites.full(), "el9") is None
 
 

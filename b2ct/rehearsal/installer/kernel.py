@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from b2ct.core import proxy
 from b2ct.core.data import cache_folder
 from b2ct.core.errors import B2ctError
 from b2ct.core.run import find_tool, run
@@ -170,7 +171,7 @@ def _from_debian(work: Path) -> None:
     packages = [found[0], *_depends(found[0], "linux-modules-")]
     # apt's sandbox user cannot write into a private folder; a download needs no sandbox.
     argv = ["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", *packages]
-    run(argv, cwd=work, timeout=DOWNLOAD_TIMEOUT, hint=hint)
+    run(argv, cwd=work, timeout=DOWNLOAD_TIMEOUT, env=proxy.environment(), hint=hint)
     for package in work.glob("*.deb"):
         run(["dpkg-deb", "-x", package, work])
 
@@ -186,7 +187,7 @@ def _from_el(work: Path) -> None:
     hint = "install kernel-core and kernel-modules, or give --kernel and --modules"
     # Before EL9.2 there is no kernel-modules-core: strict=0 passes over what a release lacks.
     argv = ["dnf", "-q", "download", "--setopt=strict=0", "--destdir", str(work), *EL_KERNEL]
-    run(argv, timeout=DOWNLOAD_TIMEOUT, hint=hint)
+    run(argv, timeout=DOWNLOAD_TIMEOUT, env=proxy.environment(), hint=hint)
     for package in work.glob("*.rpm"):
         archive = work / f"{package.name}.cpio"
         run(["sh", "-c", 'rpm2cpio "$1" >"$2"', "sh", package, archive])

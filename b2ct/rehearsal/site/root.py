@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from b2ct.core import proxy
 from b2ct.core.data import cache_folder, data_folder
 from b2ct.core.run import run
 
@@ -80,6 +81,7 @@ def _make(place: Path) -> None:
                 *(SUITE, temporary),
             ],
             timeout=_TIMEOUT,
+            env=proxy.environment(),
             hint="the mirror is the one of this host's /etc/apt/sources.list",
         )
         temporary.rename(place)

@@ -22,7 +22,7 @@ from b2ct.site.catalogue import Role
 from b2ct.site.model import Site
 
 CONCERNS = (
-    "library", "repositories", "packages", "security", "firewall", "time", "logs", "squid",
+    "library", "proxy", "repositories", "packages", "security", "firewall", "time", "logs", "squid",
     "wpad", "datastores", "opennebula-node", "trust", "opennebula-frontend", "registration",
     "program", "reaper", "gateway", "extras", "firstboot",
 )  # fmt: skip
