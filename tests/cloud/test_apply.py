@@ -373,8 +373,7 @@ def test_every_release(release: str) -> None:
         assert cloud.plan(one).pending == ()
         plan = cloud.plan(one)
         default = step(plan, "datastore", "default")
-        wrong = "local" if release.startswith("7.") else ""
-        assert [c.new for c in default.changes if c.name == "TM_MAD"] == ([wrong] if wrong else [])
+        assert [c.new for c in default.changes if c.name == "TM_MAD"] == []
         cloud.empty().apply(one, PRUNE)
         assert cloud.empty().plan(one, PRUNE).pending == ()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .clouds import ADOPT, PRUNE, Cloud
-from .conftest import Ground, as_it_was
+from .conftest import Ground, as_it_was, whole_template
 
 
 def test_what_tests_take_over_is_given_back(ground: Ground) -> None:
@@ -14,7 +14,7 @@ def test_what_tests_take_over_is_given_back(ground: Ground) -> None:
     def own() -> list[object]:
         stores = [store for store in one.datastores.all() if store.id < 100]
         places = [(store.id, store.tm_mad, store.template) for store in stores]
-        return [places, one.users.me().template, one.groups.get(0).template]
+        return [places, whole_template(one), one.groups.get(0).template]
 
     before = own()
     with as_it_was(one):
