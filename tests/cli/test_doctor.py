@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from b2ct.cli import doctor as module
+from b2ct.cli.doctor import doctor
 from b2ct.core import hosttools
+from b2ct.firmware import doctor as module
 
 DEBIAN = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\nVERSION_ID="12"\n'
 ALMA = 'PRETTY_NAME="AlmaLinux 9.4"\nID="almalinux"\nID_LIKE="rhel centos"\nVERSION_ID="9.4"\n'
@@ -38,7 +39,7 @@ def _host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None
 
 
 def _run(*words: str) -> tuple[int, str]:
-    done = CliRunner().invoke(module.doctor, words)
+    done = CliRunner().invoke(doctor, words)
     return done.exit_code, done.output
 
 
