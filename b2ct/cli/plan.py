@@ -14,9 +14,9 @@ from b2ct.core.console import note
 from b2ct.core.errors import EXIT_VERDICT, B2ctError, VerdictError
 
 if TYPE_CHECKING:
-    from b2ct.cloud.compare import Options
     from b2ct.cloud.desired import Desired
     from b2ct.cloud.steps import Plan, Step
+    from b2ct.cloud.view import Options
     from b2ct.one.client import Client
     from b2ct.site.chosen import ChosenSite
 
@@ -78,7 +78,7 @@ def plan(*, prune: bool, adopt: bool, as_json: bool, **access: Any) -> None:
     Exit codes, as those of `terraform plan -detailed-exitcode` and unlike other verbs' (also for
     scripts): 0 there is nothing to do; 2 there are changes; 1 it could not be found out.
     """
-    from b2ct.cloud.compare import Options
+    from b2ct.cloud.view import Options
 
     try:
         planned = _plan(access, Options(prune=prune, adopt=adopt))
@@ -128,7 +128,8 @@ def apply(
     be deleted (run it again); 2 refused, nothing was changed.
     """
     from b2ct.cloud import apply as carrying
-    from b2ct.cloud.compare import Options
+    from b2ct.cloud.kinds.kind import Need
+    from b2ct.cloud.view import Options
     from b2ct.one import bound
 
     planned = _plan(access, Options(prune=prune, adopt=adopt, password=set_password))
@@ -138,14 +139,16 @@ def apply(
         return
     if not as_json:
         _show(planned, as_json=False)
-    needed, leaving = _needs_password(pending), bound.leaves(planned.client.endpoint)
-    if needed:
+    needs, leaving = carrying.needs(planned.plan), bound.leaves(planned.client.endpoint)
+    if Need.PASSWORD in needs:
         planned.chosen.allow("dirac_password", leaving=leaving)
-    if any(step.kind == "template" for step in pending):
+    if Need.FILES in needs:
         planned.chosen.allow_files()
     _confirm(len(pending), yes=yes)
     # Before anything is done: a reference that leads nowhere is told first.
-    password = planned.chosen.needed_secret("dirac_password", leaving=leaving) if needed else ""
+    password = ""
+    if Need.PASSWORD in needs:
+        password = planned.chosen.needed_secret("dirac_password", leaving=leaving)
 
     def told(step: Step) -> None:
         (note if as_json else click.echo)(f"done: {step}")
@@ -168,12 +171,11 @@ def apply(
 
 def _plan(access: dict[str, Any], wished: Options) -> _Planned:
     chosen = options.needed_site(access.pop("site_file"), "what the cloud shall be")
-    from b2ct.cloud import compare as planning
-    from b2ct.cloud import desired, live, workers
+    from b2ct.cloud import desired, live
+    from b2ct.cloud import plan as planning
 
-    contexts = workers.contexts(chosen.site, chosen.folder)
     client = one.client_of(chosen, **access)
-    wanted = desired.desired(chosen.site, client.dialect, contexts)
+    wanted = desired.desired(chosen.site, client.dialect, chosen.folder)
     # Only who deletes something has to know what VMs use.
     there = live.read(client, vms=wished.prune)
     return _Planned(chosen, client, wanted, planning.plan(wanted, there, wished))
@@ -198,11 +200,3 @@ def _confirm(count: int, *, yes: bool) -> None:
         )
     if not click.confirm(f"\nCarry out {count} step(s)?", err=True):
         raise B2ctError("nothing was changed", hint="`b2ct plan` shows the steps again")
-
-
-def _needs_password(pending: tuple[Step, ...]) -> bool:
-    return any(
-        step.kind == "user"
-        and (step.action == "create" or "password" in {change.name for change in step.changes})
-        for step in pending
-    )

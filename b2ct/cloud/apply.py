@@ -10,17 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from b2ct.cloud.change import change
-from b2ct.cloud.compare import resolve
-from b2ct.cloud.desired import Desired, WantedRule
-from b2ct.cloud.make import make
-from b2ct.cloud.remove import remove
+from b2ct.cloud import journal, kinds
+from b2ct.cloud.desired import Desired
+from b2ct.cloud.kinds.kind import Need
 from b2ct.cloud.session import Run
 from b2ct.cloud.steps import Action, Plan, Step
 from b2ct.core.errors import B2ctError, VerdictError
-from b2ct.one import ownership
 from b2ct.one.client import Client
-from b2ct.one.faults import InUseError, MissingError
+from b2ct.one.faults import InUseError
 from b2ct.one.text import Attributes
 
 
@@ -34,6 +31,12 @@ class Done:
 
     steps: tuple[Step, ...]
     in_use: tuple[tuple[Step, str], ...] = ()
+
+
+def needs(plan: Plan) -> frozenset[Need]:
+    """What the pending steps take from the person's machine."""
+    found = (kinds.named(step.kind).needs(step) for step in plan.pending)
+    return frozenset(need for need in found if need)
 
 
 def apply(
@@ -67,7 +70,8 @@ def apply(
             raise _unfinished(step, err, len(done), len(pending)) from err
         done.append(step)
         told(step)
-    run.end()
+    for kind in kinds.KINDS:
+        kind.end(run)
     if begun:  # all of it has its marks
         _journal(run, ())
     return Done(tuple(done), tuple(in_use))
@@ -82,7 +86,7 @@ def _unfinished(step: Step, err: B2ctError, done: int, of: int) -> UnfinishedErr
 
 def _begin(run: Run, pending: Iterable[Step]) -> frozenset[tuple[str, str]]:
     """Note on the server what is going to be made that takes its marks only afterwards."""
-    late = {s.key for s in pending if s.action is Action.CREATE and s.kind in ownership.LATE}
+    late = {s.key for s in pending if s.action is Action.CREATE and kinds.named(s.kind).late}
     begun = run.plan.begun | late
     if late - run.plan.begun:
         _journal(run, begun)
@@ -90,37 +94,11 @@ def _begin(run: Run, pending: Iterable[Step]) -> frozenset[tuple[str, str]]:
 
 
 def _journal(run: Run, begun: Iterable[tuple[str, str]]) -> None:
-    name = ownership.journal_name(run.desired.label)
-    text = ownership.journal_text(begun)
-    run.one.users.update(run.one.me.id, Attributes.of({name: text}))
+    noted = {journal.name(run.desired.label): journal.text(begun)}
+    run.one.users.update(run.one.me.id, Attributes.of(noted))
 
 
 def _step(run: Run, step: Step) -> None:
-    if step.action is Action.DELETE:
-        remove(run, step)
-    elif step.kind == "rule":
-        _rule(run, run.rules[step.name])
-    elif step.kind == "template":
-        _template(run, step)
-    elif step.action is Action.CREATE:
-        make(run, run.wanted[step.key])
-    else:
-        change(run, run.wanted[step.key], step)
-
-
-def _template(run: Run, step: Step) -> None:
-    found, templates = step.template, run.one.templates
-    assert found  # noqa: S101 - the planner puts it there
-    if found.found is not None:
-        attributes, merge = found.update
-        templates.update(found.found.id, attributes, merge=merge, checked=True)
-        return
-    run.make_template(found.wanted)
-
-
-def _rule(run: Run, wanted: WantedRule) -> None:
-    rule = resolve(wanted, run.ids)
-    if rule is None:
-        raise MissingError(f"{wanted.name}: what it is about is not there")
-    run.record_rules(wanted.user)
-    run.one.acls.add(rule)
+    kind = kinds.named(step.kind)
+    do = {Action.CREATE: kind.create, Action.UPDATE: kind.update, Action.DELETE: kind.delete}
+    do[step.action](run, step)

@@ -6,12 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from b2ct.cloud.difference import Change
-
-if TYPE_CHECKING:
-    from b2ct.cloud.vmtemplates import TemplatePlan
 
 
 class Action(StrEnum):
@@ -47,8 +44,8 @@ class Step:
     why: str = ""
     """Why it is left, deleted or kept."""
     hint: str = ""
-    template: TemplatePlan | None = field(default=None, repr=False)
-    """Of a VM template."""
+    found: object = field(default=None, repr=False, compare=False)
+    """What the plan found, for its kind to go on with: the object as it is; a template's plan."""
 
     @property
     def key(self) -> tuple[str, str]:

@@ -164,14 +164,13 @@ def _unheard(_text: str) -> None:
 
 
 def _read(one: Client, chosen: ChosenSite) -> Cloud:
-    from b2ct.cloud import compare, desired, live, workers
+    from b2ct.cloud import desired, live, plan
     from b2ct.cloud.steps import Action
 
     site = chosen.site
-    contexts = workers.contexts(site, chosen.folder)
     there = live.read(one, vms=True)
-    plan = compare.plan(desired.desired(site, one.dialect, contexts), there)
-    missing = [step.name for step in plan.steps if step.action is Action.REGISTER]
+    found = plan.plan(desired.desired(site, one.dialect, chosen.folder), there)
+    missing = [step.name for step in found.steps if step.action is Action.REGISTER]
     user = site.cloud.dirac.user if site.cloud.dirac else None
     of_dirac = [vm for vm in there.vms or () if vm.owner == user]
-    return Cloud(len(plan.pending), tuple(missing), len(there.vms or ()), len(of_dirac))
+    return Cloud(len(found.pending), tuple(missing), len(there.vms or ()), len(of_dirac))

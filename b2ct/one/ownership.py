@@ -7,15 +7,10 @@ in it. Hosts and clusters have no owner: only administrators make and change the
 
 Users may write their own attributes, too, and a group's administrators those of the group. The
 marks of users and groups therefore stand in the template of oneadmin's group.
-
-Some kinds take no attributes when they are made (hosts, clusters, groups, users): their names are
-noted on the server before, in the template of the user who makes them, so that a run that ends
-between the two calls leaves nothing whose origin is unknown.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -32,15 +27,9 @@ SITE = "B2CT_SITE"
 """Attribute: the name of the site for which B2CT takes care of the object."""
 ADOPTED = "B2CT_ADOPTED"
 """Attribute of what was made by hand and given into B2CT's care: never deleted."""
-LATE = frozenset({"group", "cluster", "host", "user"})
-"""Kinds that take their marks only after they were made."""
-ACCOUNTS = frozenset({"group", "user"})
-"""Kinds whose marks stand in oneadmin's group."""
 ONEADMIN, ADMINISTRATORS = 0, 0
 """The IDs of oneadmin and of oneadmin's group."""
 BY_HAND, ELSEWHERE = "made by hand", "made for the site"
-OWN = {"cluster": 100, "datastore": 100, "security group": 100, "group": 100, "user": 2}
-"""IDs below these are OpenNebula's own objects."""
 
 
 def marks(site: str) -> dict[str, str]:
@@ -51,12 +40,6 @@ def marks(site: str) -> dict[str, str]:
 def recorded(kind: str, oid: int, given: Mapping[str, str]) -> dict[str, Loose]:
     """The marks of a user or group, as they are set in oneadmin's group."""
     return {account(kind, oid): {k: v for k, v in given.items() if k != "LABELS"}}
-
-
-def forgotten(kind: str, oid: int) -> dict[str, Loose]:
-    """The same when it is gone. An update cannot take attributes away without a race."""
-    names = [account(kind, oid), *([rules(oid)] if kind == "user" else [])]
-    return dict.fromkeys(names, "")
 
 
 def adoption(site: str) -> dict[str, str]:
@@ -142,25 +125,3 @@ def _owner(item: Named) -> str:
 def made_range(one: AddressRange) -> bool:
     """An address range that B2CT added to a network."""
     return one.attributes.get(labels.MADE) == "YES"
-
-
-def system(kind: str, item: Named) -> bool:
-    """OpenNebula's own, which nobody made."""
-    return item.id < OWN.get(kind, 0)
-
-
-def journal_name(site: str) -> str:
-    """The attribute, in the template of the user who applies, that says what was begun."""
-    return f"B2CT_BEGUN_{re.sub('[^A-Za-z0-9]', '_', site).upper()}"
-
-
-def journal_text(begun: Iterable[tuple[str, str]]) -> str:
-    """The attribute's value for objects by kind and name."""
-    return " ".join(f"{kind}={name}" for kind, name in sorted(begun))
-
-
-def journal(template: Attributes, site: str) -> frozenset[tuple[str, str]]:
-    """What a run of ours has begun to make, by kind and name."""
-    words = template.text(journal_name(site)).split()
-    pairs = (word.partition("=") for word in words)
-    return frozenset((kind, name) for kind, _, name in pairs if kind in LATE and name)

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from b2ct.cloud import apply as carrying
-from b2ct.cloud import compare as planning
-from b2ct.cloud import desired, live, workers
+from b2ct.cloud import desired, live
+from b2ct.cloud import plan as planning
 from b2ct.cloud.apply import Done
-from b2ct.cloud.compare import Options
 from b2ct.cloud.desired import Desired
 from b2ct.cloud.steps import Action, Plan, Step
+from b2ct.cloud.view import Options
 from b2ct.one.client import Client
 from b2ct.site import load
 from b2ct.site.model import Site
@@ -86,7 +86,7 @@ class Cloud:
 
     def desired(self, one: Client) -> Desired:
         site = self.site()
-        return desired.desired(site, one.dialect, workers.contexts(site, Path()))
+        return desired.desired(site, one.dialect, Path())
 
     def plan(self, one: Client, options: Options = PLAIN) -> Plan:
         there = live.read(one, vms=options.prune)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import pytest
 
 from b2ct.cloud import apply as carrying
+from b2ct.cloud import journal
 from b2ct.cloud.steps import Action
 from b2ct.core.errors import B2ctError
-from b2ct.one import ownership
 from b2ct.one.client import Client
 from b2ct.one.endpoint import Endpoint
 from b2ct.one.faults import DuplicateError, OneError, QuotaError
@@ -49,8 +49,8 @@ class World:
 def world(ground: Ground) -> Iterator[World]:
     cloud = Cloud(ground.prefix)
     yield World(ground, cloud)
-    one, journal = ground.one, ownership.journal_name(cloud.name("site"))
-    left = one.users.me().template.without(journal)
+    one, noted = ground.one, journal.name(cloud.name("site"))
+    left = one.users.me().template.without(noted)
     one.users.update(one.me.id, left, merge=False)
     # A cluster with members cannot be swept away.
     for cluster in ground.one.clusters.all():
@@ -332,7 +332,7 @@ class TestEverywhere:
         assert len(world.network().ranges) == 1
 
     def test_the_password_is_set_when_it_is_asked_for(self, world: World) -> None:
-        from b2ct.cloud.compare import Options
+        from b2ct.cloud.view import Options
 
         one, cloud, name = world.one, world.cloud, world.cloud.name
         cloud.apply(one)

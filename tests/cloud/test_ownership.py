@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from b2ct.cloud.care import instantiate
-from b2ct.cloud.compare import Options
 from b2ct.cloud.reaper.reap import find_scope
 from b2ct.cloud.register import rollback
 from b2ct.cloud.register.images import Choice
 from b2ct.cloud.register.survey import survey
 from b2ct.cloud.steps import Action
+from b2ct.cloud.view import Options
 from b2ct.core.errors import B2ctError
 from b2ct.one import ownership
 from b2ct.one.client import Client

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from b2ct.cloud import live
-from b2ct.cloud.compare import Options
+from b2ct.cloud.view import Options
 from b2ct.one import ownership
 from b2ct.one.client import Client
 from b2ct.one.kind import Kind
@@ -103,7 +103,7 @@ class Builder:
         else:
             group = self.ids.get(("group", "t-x"), 1)
             number = one.users.allocate(there.name, "pw-pw-pw", groups=[group])
-        if marks and there.kind in ownership.ACCOUNTS:
+        if marks and there.kind in ("group", "user"):
             given = ownership.recorded(there.kind, number, MARKS[there.mark])
             one.groups.update(0, Attributes.of(given))
         elif marks:

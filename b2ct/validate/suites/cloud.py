@@ -188,11 +188,10 @@ def test_networks_have_addresses_left(to_cloud: ToCloud, hosts: Hosts, site: Sit
 
 def _steps(one: Client, site: Site, options: Options, *kinds: str) -> list[Step]:
     """What `b2ct plan` would do about objects of these kinds."""
-    from b2ct.cloud import compare as plan
-    from b2ct.cloud import desired, live, workers
+    from b2ct.cloud import desired, live, plan
 
-    wanted = desired.desired(site, one.dialect, workers.contexts(site, options.folder))
-    steps = plan.plan(wanted, live.read(one), plan.Options()).steps
+    wanted = desired.desired(site, one.dialect, options.folder)
+    steps = plan.plan(wanted, live.read(one)).steps
     found = [step for step in steps if step.kind in kinds]
     if not found:
         not_applicable(f"site.yaml describes no {kinds[0]}")

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from b2ct.cloud import apply as carrying
-from b2ct.cloud import compare as planning
-from b2ct.cloud import desired, live, workers
+from b2ct.cloud import desired, live
+from b2ct.cloud import plan as planning
+from b2ct.cloud.view import Options as Wishes
 from b2ct.core.errors import B2ctError
 from b2ct.one.client import Client
 from b2ct.one.endpoint import Endpoint
@@ -89,9 +90,8 @@ def place() -> Iterator[Place]:
 def apply(one: Client, described: Site) -> None:
     """Twice: the second run makes the templates for which the first made the networks."""
     for _ in range(2):
-        contexts = workers.contexts(described, Path(__file__).parent)
-        wanted = desired.desired(described, one.dialect, contexts)
-        found = planning.plan(wanted, live.read(one), planning.Options(adopt=True))
+        wanted = desired.desired(described, one.dialect, Path(__file__).parent)
+        found = planning.plan(wanted, live.read(one), Wishes(adopt=True))
         carrying.apply(one, wanted, found, password=lambda: "correct-horse", told=lambda _: None)
 
 
