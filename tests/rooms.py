@@ -65,8 +65,8 @@ _BELOW_CLI = (
     ),
     _room(
         "one",
-        "the client of OpenNebula, which knows no site: `transport` is the only door to pyone, "
-        "`wire` its HTTP, `kinds` a class for each kind of object, `objects/` what the server "
+        "the client of OpenNebula, which knows no site: `transport` makes the calls, `wire` is its "
+        "HTTP, `kinds` a class for each kind of object, `objects/` what the server "
         "answers, `ownership` whose marks count",
     ),
     _room(
@@ -107,7 +107,8 @@ _BELOW_CLI = (
     ),
     _room(
         "cloud",
-        "the site as code in OpenNebula: plan and apply; images and templates (`register/`); "
+        "the site as code in OpenNebula: plan and apply, which loop over `kinds/` (a file for each "
+        "kind of object); images and templates (`register/`); "
         "status, drain, first VMs (`care/`); the reaper (`reaper/`)",
         *("one", "site", "context", "papers", "ssh"),
     ),

@@ -1,8 +1,9 @@
-"""The one module that talks to pyone: calls with a deadline, the server's code, and safe retries.
+"""Calls of OpenNebula's XML-RPC interface: a deadline, the server's code, and safe retries.
 
-pyone marshals and authenticates; its `timeout` has no effect, it drops the numeric code of an
-error and builds slow objects. So its transport and its answer are replaced here, and nobody else
-imports it. Each call makes its own connection and shares no state: threads may call at once.
+The standard library marshals, `wire` carries. OpenNebula's own binding, pyone, is the oracle of the
+tests: its `timeout` has no effect, it drops the numeric code of an error, and its constructor takes
+no transport of ours. Each call makes its own connection and shares no state: threads may call at
+once.
 """
 
 from __future__ import annotations
@@ -16,9 +17,7 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any
-from xml.parsers.expat import ExpatError
-
-import pyone
+from xml.parsers.expat import ExpatError, ParserCreate
 
 from b2ct.core import console
 from b2ct.one import wire
@@ -155,9 +154,15 @@ class Transport:
         seconds = max(end - time.monotonic(), 0.001)
         if request.repeat is Repeat.ALWAYS:
             seconds = min(seconds, ATTEMPT)
-        server = _Server(self.endpoint, seconds, self.largest, self._dated)
+        call = (self.endpoint.auth, *request.arguments)
+        body = xmlrpc.client.dumps(call, f"one.{request.method}")
+        data = wire.post(
+            self.endpoint, body.encode("utf-8", "xmlcharrefreplace"),
+            seconds=seconds, largest=self.largest, dated=self._dated,
+        )  # fmt: skip
         try:
-            good, value, code = _judged(server.raw(request.method, request.arguments))
+            answers = _parsed(data)
+            good, value, code = _judged(answers[0] if len(answers) == 1 else None)
         except xmlrpc.client.Fault as err:
             good, value, code = False, err.faultString, err.faultCode
         self._answered = True
@@ -203,58 +208,6 @@ class _GarbledError(wire.FailedError):
     """What came is no XML-RPC answer."""
 
 
-class _Answer:
-    """An answer on its way through pyone, which leaves alone what is no text."""
-
-    def __init__(self, raw: Any) -> None:
-        self.raw = raw
-
-
-class _Wire(xmlrpc.client.Transport):
-    """Carries pyone's requests over our own HTTP, and reads answers without entities."""
-
-    def __init__(
-        self, endpoint: Endpoint, seconds: float, largest: int, dated: Callable[[str], None]
-    ) -> None:
-        super().__init__()
-        self.endpoint = endpoint
-        self.seconds = seconds
-        self.largest = largest
-        self.dated = dated
-
-    def request(self, *arguments: Any, **_: Any) -> Any:
-        """POST and parse. Host and path are those of the endpoint, not the arguments'."""
-        _host, _handler, body = arguments[:3]
-        data = wire.post(
-            self.endpoint, body, seconds=self.seconds, largest=self.largest, dated=self.dated
-        )
-        return _parsed(data)
-
-
-# pyone up to 6.10 has one class; from 7 on OneServer chooses between two, and an environment
-# variable could make it choose gRPC.
-_Base: Any = getattr(getattr(pyone, "server_xrpc", None), "OneServerXRPC", pyone.OneServer)
-
-
-class _Server(_Base):  # type: ignore[misc]
-    """pyone's client with our transport, returning answers as they came."""
-
-    def __init__(
-        self, endpoint: Endpoint, seconds: float, largest: int, dated: Callable[[str], None]
-    ) -> None:
-        super().__init__(endpoint.url, session=endpoint.auth)
-        self._ServerProxy__transport = _Wire(endpoint, seconds, largest, dated)
-
-    def raw(self, method: str, arguments: tuple[Any, ...]) -> Any:
-        """The raw answer. Raises wire.FailedError and xmlrpc.client.Fault."""
-        answer = self._ServerProxy__request(method, arguments)
-        return answer.raw
-
-    def _do_request(self, method: str, params: Any) -> Any:
-        request: Any = vars(xmlrpc.client.ServerProxy)["_ServerProxy__request"]
-        return [True, _Answer(request(self, method, params)), 0]
-
-
 _UNSENDABLE = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd]")
 
 # What xmlrpc.client's reader raises for elements in places where none belongs.
@@ -264,16 +217,18 @@ _NONSENSE = (
 )
 
 
-def _parsed(data: bytes) -> Any:
-    """The XML-RPC answer in `data`; raises Fault, or _GarbledError for what is none."""
+def _parsed(data: bytes) -> tuple[Any, ...]:
+    """What the XML-RPC answer in `data` holds; raises Fault, or _GarbledError for what is none."""
     target = xmlrpc.client.Unmarshaller()
-    parser: Any = xmlrpc.client.ExpatParser(target)
-    expat = parser._parser
+    target.xml("", None)  # no encoding: what comes is text already
+    expat = ParserCreate()
     expat.buffer_text = True  # one call for a long text instead of one for each escape in it
     expat.StartDoctypeDeclHandler = _refuse
+    expat.StartElementHandler = target.start
+    expat.EndElementHandler = target.end
+    expat.CharacterDataHandler = target.data
     try:
-        parser.feed(data)
-        parser.close()
+        expat.Parse(data, True)
         return target.close()
     except xmlrpc.client.Fault:
         raise

@@ -16,6 +16,20 @@ from b2ct.cloud.kinds.security_group import SECURITY_GROUP
 from b2ct.cloud.kinds.template import TEMPLATE
 from b2ct.cloud.kinds.user import USER
 
+__all__ = [
+    "CLUSTER",
+    "DATASTORE",
+    "GROUP",
+    "HOST",
+    "KINDS",
+    "NETWORK",
+    "RULE",
+    "SECURITY_GROUP",
+    "TEMPLATE",
+    "USER",
+    "named",
+]
+
 KINDS: tuple[AnyKind, ...] = (
     *(GROUP, DATASTORE, CLUSTER, HOST, SECURITY_GROUP, NETWORK, TEMPLATE, USER, RULE),
 )

@@ -33,16 +33,17 @@ def findings(site: Site) -> Iterator[Finding]:
 def _alike(site: Site) -> Iterator[Finding]:
     """Names of one kind that differ only in case: MySQL, where oned keeps them, sees one name."""
     cloud = site.cloud
-    # (kind, names with their places, the place is a key)
-    kinds: tuple[tuple[str, list[tuple[str, Path]], bool], ...] = (
-        ("network", [(n, ("networks", n)) for n in site.networks], True),
-        ("datastore", [(n, ("cloud", "datastores", n)) for n in cloud.datastores], True),
-        ("security group", [(n, ("cloud", "security_groups", n)) for n in cloud.security_groups],
-         True),
-        ("group", [(n, ("cloud", "groups", i)) for i, n in enumerate(cloud.groups)]
-         + ([(cloud.dirac.group, ("cloud", "dirac", "group"))] if cloud.dirac else []), False),
-    )  # fmt: skip
-    for kind, named, is_key in kinds:
+    dirac = [(cloud.dirac.group, ("cloud", "dirac", "group"))] if cloud.dirac else []
+    # (key, names with their places, the place is a key)
+    kinds: list[tuple[str, list[tuple[str, Path]], bool]] = [
+        ("networks", [(n, ("networks", n)) for n in site.networks], True),
+        ("groups", [*((n, ("cloud", "groups", i)) for i, n in enumerate(cloud.groups)), *dirac],
+         False),
+    ]  # fmt: skip
+    by_name = {"datastores": cloud.datastores, "security_groups": cloud.security_groups}
+    kinds += [(key, [(n, ("cloud", key, n)) for n in own], True) for key, own in by_name.items()]
+    for key, named, is_key in kinds:
+        kind = key.replace("_", " ").removesuffix("s")
         seen: dict[str, tuple[str, Path]] = {}
         for name, path in named:
             first, where = seen.setdefault(name.lower(), (name, path))

@@ -232,8 +232,10 @@ def _as_described(steps: list[Step]) -> None:
 def test_networks_are_as_described(
     to_cloud: ToCloud, hosts: Hosts, site: Site, options: Options
 ) -> None:
+    from b2ct.cloud.kinds import NETWORK, SECURITY_GROUP
+
     one = clouds.opened(to_cloud, hosts, site)
-    _as_described(_steps(one, site, options, "network", "security group"))
+    _as_described(_steps(one, site, options, NETWORK.name, SECURITY_GROUP.name))
 
 
 @site_check(
@@ -280,8 +282,10 @@ def test_dirac_user_is_as_described(
 ) -> None:
     if site.cloud.dirac is None:
         not_applicable("site.yaml names no user of DIRAC")
+    from b2ct.cloud.kinds import GROUP, RULE, USER
+
     one = clouds.opened(to_cloud, hosts, site)
-    _as_described(_steps(one, site, options, "user", "group", "rule"))
+    _as_described(_steps(one, site, options, USER.name, GROUP.name, RULE.name))
 
 
 @site_check(
@@ -295,12 +299,13 @@ def test_clusters_are_as_described(
 ) -> None:
     if not site.cloud.cluster and not site.cloud.datastores:
         not_applicable("site.yaml describes no cluster and no further datastores")
-    one = clouds.opened(to_cloud, hosts, site)
-    steps = _steps(one, site, options, "cluster", "datastore", "host")
-    # Hosts that are missing altogether are found by hosts-are-registered.
+    from b2ct.cloud.kinds import CLUSTER, DATASTORE, HOST
     from b2ct.cloud.steps import Action
 
-    _as_described([s for s in steps if s.kind != "host" or s.action is not Action.CREATE])
+    one = clouds.opened(to_cloud, hosts, site)
+    steps = _steps(one, site, options, CLUSTER.name, DATASTORE.name, HOST.name)
+    # Hosts that are missing altogether are found by hosts-are-registered.
+    _as_described([s for s in steps if s.kind != HOST.name or s.action is not Action.CREATE])
 
 
 @site_check(
