@@ -33,19 +33,22 @@ def findings(site: Site) -> Iterator[Finding]:
 def _alike(site: Site) -> Iterator[Finding]:
     """Names of one kind that differ only in case: MySQL, where oned keeps them, sees one name."""
     cloud = site.cloud
-    dirac = [(cloud.dirac.group, ("cloud", "dirac", "group"))] if cloud.dirac else []
-    # (key, names with their places, the place is a key)
-    kinds: list[tuple[str, list[tuple[str, Path]], bool]] = [
-        ("networks", [(n, ("networks", n)) for n in site.networks], True),
-        ("groups", [*((n, ("cloud", "groups", i)) for i, n in enumerate(cloud.groups)), *dirac],
-         False),
-    ]  # fmt: skip
-    by_name = {"datastores": cloud.datastores, "security_groups": cloud.security_groups}
-    kinds += [(key, [(n, ("cloud", key, n)) for n in own], True) for key, own in by_name.items()]
-    for key, named, is_key in kinds:
-        kind = key.replace("_", " ").removesuffix("s")
+    by_name: dict[str, Iterable[str]] = {
+        "datastores": cloud.datastores,
+        "security_groups": cloud.security_groups,
+    }
+    # key -> names with their places
+    named: dict[str, list[tuple[str, Path]]] = {
+        "networks": [(n, ("networks", n)) for n in site.networks],
+        **{key: [(n, ("cloud", key, n)) for n in names] for key, names in by_name.items()},
+        "groups": [(n, ("cloud", "groups", i)) for i, n in enumerate(cloud.groups)],
+    }
+    if cloud.dirac:
+        named["groups"].append((cloud.dirac.group, ("cloud", "dirac", "group")))
+    for key, places in named.items():
+        kind, is_key = key.replace("_", " ").removesuffix("s"), key != "groups"
         seen: dict[str, tuple[str, Path]] = {}
-        for name, path in named:
+        for name, path in places:
             first, where = seen.setdefault(name.lower(), (name, path))
             if first != name:
                 yield Finding(
