@@ -62,9 +62,9 @@ class _Planned:
 def plan(*, prune: bool, adopt: bool, as_json: bool, **access: Any) -> None:
     """Say what `b2ct apply` would do to the cloud. Nothing is changed.
 
-    Compares hosts, cluster, virtual networks, datastores, groups, security groups, the DIRAC user
-    with its quota and rules, and the workers' images and VM templates of site.yaml with those that
-    are there. What was made by hand is left alone, and told.
+    Compares hosts, cluster, virtual networks, datastores, volumes, groups, security groups, the
+    DIRAC user with its quota and rules, and the workers' images and VM templates of site.yaml with
+    those that are there. What was made by hand is left alone, and told.
 
     \b
     + is created   ~ is changed   - is deleted   ! is left as it is, and why

@@ -103,6 +103,10 @@ logging.getLogger("urllib3.connection").addFilter(lambda _record: _WATCH.get(Non
 
 
 class _WatchedHttp(HTTPConnection):
+    def __init__(self, host: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(host, *args, **kwargs)
+        self.asked = host
+
     def _new_conn(self) -> socket.socket:
         return _connect(self)
 
@@ -112,6 +116,10 @@ class _WatchedHttp(HTTPConnection):
 
 
 class _WatchedHttps(HTTPSConnection):
+    def __init__(self, host: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(host, *args, **kwargs)
+        self.asked = host
+
     def _new_conn(self) -> socket.socket:
         return _connect(self)
 
@@ -247,10 +255,11 @@ def _body(response: requests.Response, largest: int) -> bytes:
     return bytes(data)
 
 
-def _connect(connection: HTTPConnection) -> socket.socket:
+def _connect(connection: _WatchedHttp | _WatchedHttps) -> socket.socket:
     """Connect to the first address that answers, all of them within the deadline."""
     watch = _WATCH.get()
-    host, port = connection._dns_host, connection.port
+    # `host` lacks the dot at the end of a name, which keeps the resolver from adding a domain.
+    host, port = connection.asked, connection.port
     try:
         found = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
     except (OSError, UnicodeError) as err:

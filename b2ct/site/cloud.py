@@ -115,6 +115,20 @@ class CloudDatastore(Model):
     )
 
 
+class Volume(Model):
+    """A disk whose data stay when VMs end: in OpenNebula a persistent image, empty at first.
+
+    One VM at a time has it, with `DISK=[IMAGE="NAME"]` in its template; the VM makes the file
+    system. B2CT never deletes a volume.
+    """
+
+    size: Size = Field(description="Its size. It cannot be changed later.")
+    datastore: Identifier | None = Field(
+        None, description="The image datastore that holds it. Left out: OpenNebula's `default`."
+    )
+    description: Line | None = Field(None, description="What it is for.")
+
+
 class Cloud(Model):
     """What `b2ct plan` and `b2ct apply` make of OpenNebula besides `nodes` and `networks`."""
 
@@ -127,6 +141,9 @@ class Cloud(Model):
     )
     datastores: dict[Identifier, CloudDatastore] = Field(
         default_factory=dict, description="Further datastores by name."
+    )
+    volumes: dict[Identifier, Volume] = Field(
+        default_factory=dict, description="Disks that outlive VMs, by name."
     )
     groups: tuple[Identifier, ...] = Field((), description="Further groups of users.")
     security_groups: dict[Identifier, SecurityGroup] = Field(

@@ -111,6 +111,21 @@ CASES = [
         guard("{}"),
     ),
     (
+        "cloud: {volumes: {a: {size: 1GiB}, A: {size: 1GiB}}}",
+        "cloud.volumes.A: differs from the volume a only in case",
+        "cloud: {volumes: {a: {size: 1GiB}, b: {size: 1GiB}}}",
+    ),
+    (
+        "cloud: {datastores: {d: {kind: system}}, volumes: {a: {size: 1GiB, datastore: d}}}",
+        "there is no image datastore d: expected default",
+        "cloud: {datastores: {d: {}}, volumes: {a: {size: 1GiB, datastore: d}}}",
+    ),
+    (
+        "workers: {w: {image: a}}\ncloud: {volumes: {a: {size: 1GiB}}}",
+        "a is the image of a worker",
+        "workers: {w: {image: a}}\ncloud: {volumes: {b: {size: 1GiB}}}",
+    ),
+    (
         "networks: {vms: {}, VMs: {}}",
         "differs from the network vms only in case",
         "networks: {vms: {}}",

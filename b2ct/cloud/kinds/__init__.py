@@ -15,6 +15,7 @@ from b2ct.cloud.kinds.rule import RULE
 from b2ct.cloud.kinds.security_group import SECURITY_GROUP
 from b2ct.cloud.kinds.template import TEMPLATE
 from b2ct.cloud.kinds.user import USER
+from b2ct.cloud.kinds.volume import VOLUME
 
 __all__ = [
     "CLUSTER",
@@ -27,11 +28,12 @@ __all__ = [
     "SECURITY_GROUP",
     "TEMPLATE",
     "USER",
+    "VOLUME",
     "named",
 ]
 
 KINDS: tuple[AnyKind, ...] = (
-    *(GROUP, DATASTORE, CLUSTER, HOST, SECURITY_GROUP, NETWORK, TEMPLATE, USER, RULE),
+    *(GROUP, DATASTORE, CLUSTER, HOST, SECURITY_GROUP, NETWORK, VOLUME, TEMPLATE, USER, RULE),
 )
 """In the order in which what was made by hand is told."""
 

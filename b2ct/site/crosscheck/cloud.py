@@ -26,8 +26,28 @@ def findings(site: Site) -> Iterator[Finding]:
     if cloud.cluster:
         yield from _own(("cloud", "cluster"), cloud.cluster, (OWN,))
     yield from _security_groups(site)
+    yield from _volumes(site)
     yield from _dirac(site)
     yield from _alike(site)
+
+
+def _volumes(site: Site) -> Iterator[Finding]:
+    """Each in a datastore that takes images, under a name that no worker's image has."""
+    further = site.cloud.datastores.items()
+    stores = [OWN, *(name for name, store in further if store.kind == "image")]
+    images = {worker.image for worker in site.described_workers.values()}
+    for name, volume in site.cloud.volumes.items():
+        path = ("cloud", "volumes", name)
+        if volume.datastore and volume.datastore not in stores:
+            yield Finding(
+                (*path, "datastore"),
+                f"there is no image datastore {volume.datastore}: expected {either(stores)}",
+                did_you_mean(volume.datastore, stores),
+            )
+        if name in images:
+            yield Finding(
+                path, f"{name} is the image of a worker: expected another name", is_key=True
+            )
 
 
 def _alike(site: Site) -> Iterator[Finding]:
@@ -36,6 +56,7 @@ def _alike(site: Site) -> Iterator[Finding]:
     by_name: dict[str, Iterable[str]] = {
         "datastores": cloud.datastores,
         "security_groups": cloud.security_groups,
+        "volumes": cloud.volumes,
     }
     # key -> names with their places
     named: dict[str, list[tuple[str, Path]]] = {

@@ -289,7 +289,7 @@ def test_dirac_user_is_as_described(
 
 
 @site_check(
-    proves="clusters and further datastores are those of site.yaml",
+    proves="clusters, further datastores and volumes are those of site.yaml",
     why="VMs are placed only where host, network and datastore are in one cluster",
     remedy=_APPLY,
     severity=Severity.WARNING,
@@ -297,13 +297,14 @@ def test_dirac_user_is_as_described(
 def test_clusters_are_as_described(
     to_cloud: ToCloud, hosts: Hosts, site: Site, options: Options
 ) -> None:
-    if not site.cloud.cluster and not site.cloud.datastores:
-        not_applicable("site.yaml describes no cluster and no further datastores")
-    from b2ct.cloud.kinds import CLUSTER, DATASTORE, HOST
+    if not (site.cloud.cluster or site.cloud.datastores or site.cloud.volumes):
+        not_applicable("site.yaml describes no cluster, no further datastores and no volumes")
+    from b2ct.cloud.kinds import CLUSTER, DATASTORE, HOST, VOLUME
     from b2ct.cloud.steps import Action
 
     one = clouds.opened(to_cloud, hosts, site)
-    steps = _steps(one, site, options, CLUSTER.name, DATASTORE.name, HOST.name)
+    kinds = (CLUSTER.name, DATASTORE.name, HOST.name, VOLUME.name)
+    steps = _steps(one, site, options, *kinds)
     # Hosts that are missing altogether are found by hosts-are-registered.
     _as_described([s for s in steps if s.kind != HOST.name or s.action is not Action.CREATE])
 
