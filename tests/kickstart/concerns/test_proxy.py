@@ -114,6 +114,21 @@ def test_a_new_password_is_typed_and_told_to_all(tmp_path: Path) -> None:
     assert made.run("/usr/sbin/b2ct-proxy", "--hurry", check=False).returncode == 2
 
 
+@pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
+@pytest.mark.parametrize("name", ["", "b2ct"])
+def test_shellcheck_finds_nothing(name: str, tmp_path: Path) -> None:
+    made = on(tmp_path, name=name, word=PASSWORD if name else "")
+    scripts = (
+        "/usr/sbin/b2ct-proxy", "/usr/libexec/b2ct/lib.sh", "/usr/libexec/b2ct/outside/one_market"
+    )  # fmt: skip
+    words = ["shellcheck", "-s", "bash", "-S", "style", "-e", "SC1091,SC2034,SC2154"]
+    done = subprocess.run(
+        [*words, *(str(made.path(script)) for script in scripts)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout == ""
+
+
 def test_repositories_inside_are_asked_without_it(tmp_path: Path) -> None:
     on(
         tmp_path,
