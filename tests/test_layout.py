@@ -16,7 +16,7 @@ FOLDERS = {
 }
 FILES = {
     *("Vagrantfile", "pyproject.toml", "README.md", "ARCHITECTURE.md", "CHANGELOG.md", "LICENSE"),
-    "SECURITY.md",
+    *("SECURITY.md", "CONTRIBUTING.md"),
     ".gitignore",
     ".gitattributes",  # `git archive` writes the commit into b2ct/commit.txt
 }
