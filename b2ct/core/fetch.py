@@ -110,14 +110,6 @@ def download(
         return part.finish()
 
 
-def get_text(url: str, *, limit: int = 1 << 20, patience: Patience = PATIENCE) -> str:
-    """Fetch a small UTF-8 text of at most `limit` bytes; see get_bytes."""
-    try:
-        return get_bytes(url, limit=limit, patience=patience).decode()
-    except UnicodeDecodeError as err:
-        raise B2ctError(f"{shown(url)} is not a text file") from err
-
-
 def get_bytes(url: str, *, limit: int = 1 << 20, patience: Patience = PATIENCE) -> bytes:
     """Fetch a small file of at most `limit` bytes into memory.
 

@@ -79,11 +79,6 @@ class Record:
         return self.raw[33 : 33 + self.raw[32]]
 
     @property
-    def is_special(self) -> bool:
-        """It is the directory itself or its parent."""
-        return self.identifier in {b"\0", b"\1"}
-
-    @property
     def system_use(self) -> bytes:
         """The system use field, where Rock Ridge lives."""
         return self.raw[self.system_use_offset :]

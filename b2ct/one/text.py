@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
 from typing import Self
 
@@ -206,28 +205,6 @@ def check_context(attributes: Attributes) -> None:
                         hint="put scripts into START_SCRIPT_BASE64 and user data into USERDATA "
                         "with USERDATA_ENCODING=base64",
                     )
-
-
-def in_order(parents: Mapping[str, Iterable[str]], *, what: str = "role") -> tuple[str, ...]:
-    """Names so that each comes after its parents; ties in the order given.
-
-    Raises TextError for an unknown parent and for a cycle: OneFlow accepts both and then hangs.
-    """
-    edges = {name: tuple(above) for name, above in parents.items()}
-    for name, above in edges.items():
-        for parent in above:
-            if parent not in edges:
-                raise TextError(
-                    f"{what} {name!r} has the parent {parent!r}, which does not exist",
-                    hint=f"the {what}s are {', '.join(edges)}",
-                )
-    try:
-        return tuple(TopologicalSorter(edges).static_order())
-    except CycleError as err:
-        raise TextError(
-            f"the {what}s depend on each other in a circle: {' -> '.join(err.args[1])}",
-            hint="remove one of these parents",
-        ) from None
 
 
 def parse(text: str) -> Attributes:

@@ -200,11 +200,6 @@ def _text(site: Site, node: Node, template: str) -> str:
     return compose.render_part(template, {**values, "role": node.role})
 
 
-def datastore_volume(site: Site) -> bool:
-    """The datastores have a volume of their own on each node."""
-    return site.storage.type != "nfs"
-
-
 def name_servers(site: Site, node: Node) -> tuple[str, ...]:
     """The node's name servers, as the installer wrote them: at most three."""
     found = [

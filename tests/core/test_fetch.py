@@ -473,18 +473,6 @@ def test_however_the_line_is_cut_the_file_is_whole(
     assert _left(tmp_path) == ["f.iso"]
 
 
-def test_small_texts(server: web.Web) -> None:
-    assert fetch.get_text(server.put("/t", "häuser\n"), patience=QUICK) == "häuser\n"
-    with pytest.raises(B2ctError, match="larger than the 10 bytes"):
-        fetch.get_text(server.put("/t", "x" * 11), limit=10, patience=QUICK)
-    with pytest.raises(B2ctError, match="not a text file"):
-        fetch.get_text(server.put("/t", b"\xff\xfe\x00"), patience=QUICK)
-    with pytest.raises(B2ctError, match="no such file"):
-        fetch.get_text(server.base + "/none", patience=QUICK)
-    cut = server.put("/t", "x" * 100, cut=[10])
-    assert fetch.get_text(cut, patience=QUICK) == "x" * 100
-
-
 def test_importing_the_door_does_not_import_requests() -> None:
     code = "import sys, b2ct.core.fetch; sys.exit('requests' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ})

@@ -16,7 +16,6 @@ from b2ct.one.text import (
     check,
     check_context,
     check_name,
-    in_order,
     parse,
     render,
     render_xml,
@@ -229,20 +228,3 @@ class TestAttributes:
         assert Attributes.of({"A": 1}) == Attributes([("a", "1")])
         assert len({Attributes.of({"A": 1}), Attributes([("a", "1")])}) == 1
         assert Attributes.of({"A": 1}) != {"A": ("1",)}
-
-
-class TestOrder:
-    def test_parents_come_first(self) -> None:
-        assert in_order({"c": ["b"], "b": ["a"], "a": []}) == ("a", "b", "c")
-        assert in_order({}) == ()
-
-    def test_unknown_parents(self) -> None:
-        with pytest.raises(TextError, match="role 'a' has the parent 'z', which does not exist"):
-            in_order({"a": ["z"]})
-
-    @pytest.mark.parametrize(
-        "graph", [{"a": ["a"]}, {"a": ["b"], "b": ["a"]}, {"a": ["b"], "b": ["c"], "c": ["a"]}]
-    )
-    def test_circles(self, graph: dict[str, list[str]]) -> None:
-        with pytest.raises(TextError, match=r"circle: .* -> "):
-            in_order(graph, what="role")

@@ -23,7 +23,6 @@ LARGEST_FILE = 2**32 - 1
 """Bytes."""
 FEWEST_CLUSTERS = 65525 + 16
 """With fewer than 65525 a driver takes the volume for FAT16; the rest is for those that err."""
-MOST_CLUSTERS = 0x0FFFFFF5
 LARGEST_DIRECTORY = 65536
 """Entries of 32 bytes."""
 _MIB = 2**20
