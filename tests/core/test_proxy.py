@@ -139,7 +139,7 @@ class TestSquid:
         url = outer(server.put("/f.iso", b"installer"))
         with proxy.through(squid.chosen()):
             fetch.download(url, tmp_path / "f.iso", patience=QUICK)
-            assert fetch.get_text(url, patience=QUICK) == "installer"
+            assert fetch.get_bytes(url, patience=QUICK) == b"installer"
         assert (tmp_path / "f.iso").read_bytes() == b"installer"
         assert squid.asked().count(f"GET {url}") == 2
         assert all("Via" in one.headers for one in server.asked)
