@@ -17,6 +17,7 @@ VERBS: Verbs = {
         "Make package repositories to rehearse image builds with.",
     ),
     "site": ("practice_site", "site", "Make a site of real nodes on this computer."),
+    "oned": ("practice_oned", "oned", "Play an OpenNebula on this computer, without one."),
 }
 
 
@@ -24,7 +25,7 @@ VERBS: Verbs = {
     cls=LazyGroup,
     verbs=VERBS,
     invoke_without_command=True,
-    subcommand_metavar="[packages|site ...]",
+    subcommand_metavar="[packages|site|oned ...]",
 )
 @click.option(
     "--layout",
