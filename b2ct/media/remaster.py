@@ -18,8 +18,8 @@ from pathlib import Path
 
 from b2ct.core.clock import image_time
 from b2ct.core.errors import B2ctError
-from b2ct.media import bootcfg, esp, hybrid, imagewriter, labels, mediacheck
-from b2ct.media.bootcfg import Entry, Menu
+from b2ct.media import bootcfg, bootmenu, esp, hybrid, imagewriter, labels, mediacheck
+from b2ct.media.bootmenu import Entry, Menu
 from b2ct.media.esp import Esp
 from b2ct.media.graft import Place, check_path, graft
 from b2ct.media.imagewriter import Copy, Data, Progress, Segment, Stream, Written
@@ -113,14 +113,14 @@ def _menu(
     if not entries:
         raise B2ctError("there is no boot entry to make", hint="name a role or a node")
     for entry in entries:
-        bootcfg.check_entry(entry)
+        bootmenu.check_entry(entry)
     if not 0 <= default < len(entries):
         raise B2ctError(f"there is no entry {default} to be the default among {len(entries)}")
     if timeout is not None and not 1 <= timeout <= LONGEST_TIMEOUT:
         raise B2ctError(
             f"a timeout of {timeout} seconds is not possible", hint=f"1 to {LONGEST_TIMEOUT}"
         )
-    console = bootcfg.parse_serial(serial) if serial else None
+    console = bootmenu.parse_serial(serial) if serial else None
     release = RELEASES[installer.release]
     _check_label(installer)
     stage2 = "inst.stage2" if release.prefixed_arguments and installer.stage2 else ""

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from b2ct.core.errors import B2ctError
-from b2ct.media import bootcfg
-from b2ct.media.bootcfg import GRUB, ISOLINUX, Entry, Menu, Serial, check_entry, edit, parse_serial
+from b2ct.media import bootcfg, bootmenu
+from b2ct.media.bootcfg import GRUB, ISOLINUX, edit
+from b2ct.media.bootmenu import Entry, Menu, Serial, check_entry, parse_serial
 from tests.media.isos import SHAPES, grub_menu, isolinux_menu
 
 ENTRY = Entry("B2CT: hypervisor", "/ks/hypervisor.ks")
@@ -143,8 +144,8 @@ def test_hundreds_of_entries_go_into_a_submenu(kind: str, default: int) -> None:
     edited = _edit(kind, original, _menu(*entries, default=default))
     assert all(edited.count(f"/ks/n{i:03}.ks") == 1 for i in range(300))
     top, _, rest = edited.partition("menu begin b2ctmore" if kind == ISOLINUX else "submenu 'More")
-    assert top.count("/ks/n") == bootcfg.MOST_ENTRIES
-    assert rest.count("/ks/n") == 300 - bootcfg.MOST_ENTRIES
+    assert top.count("/ks/n") == bootmenu.MOST_ENTRIES
+    assert rest.count("/ks/n") == 300 - bootmenu.MOST_ENTRIES
     if kind == ISOLINUX:
         assert (
             top.split("menu default")[0].rsplit("menu label ", 1)[1].strip()

@@ -13,8 +13,9 @@ from types import FrameType
 import pytest
 
 from b2ct.core.errors import B2ctError
-from b2ct.media import bootcfg, iso9660, labels
-from b2ct.media.bootcfg import GRUB, ISOLINUX, Entry, Menu
+from b2ct.media import bootcfg, bootmenu, iso9660, labels
+from b2ct.media.bootcfg import GRUB, ISOLINUX
+from b2ct.media.bootmenu import Entry, Menu
 from b2ct.media.installer import inspect
 from tests.media import isos
 
@@ -84,7 +85,7 @@ def test_an_expensive_menu(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "text"),
     [
-        (ISOLINUX, bootcfg._BEGIN + "\n"),
+        (ISOLINUX, bootmenu.BEGIN + "\n"),
         (ISOLINUX, "label x\nkernel y\n"),
         (ISOLINUX, "\n"),
         (GRUB, "menuentry 'a' {\n"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from b2ct.core import clock
 from b2ct.core.errors import B2ctError
 from b2ct.firmware.grub import SECTOR, Grub
-from b2ct.media import bootcfg
+from b2ct.media import bootcfg, bootmenu
 from b2ct.media.bootcfg import GRUB, InstallEntry
 from b2ct.media.imagewriter import Data
 from b2ct.media.installer import Installer
@@ -121,7 +121,7 @@ def _own_files(
 ) -> dict[str, bytes]:
     """The files that are not the installer's, by path."""
     for entry in (*choices.general, *(entry for _, entry in choices.nodes)):
-        bootcfg.check_entry(entry)
+        bootmenu.check_entry(entry)
     own = {
         readme.PATH: readme.text(
             choices.installer,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from b2ct.core.errors import B2ctError
 from b2ct.media import medium
-from b2ct.media.bootcfg import LONGEST_TITLE, Entry
+from b2ct.media.bootmenu import LONGEST_TITLE, Entry
 from b2ct.media.installer import Installer
 from b2ct.media.iso9660 import Volume
 from b2ct.media.key import contents, menu

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from b2ct.media.bootcfg import Entry, InstallEntry, Serial
+from b2ct.media.bootcfg import InstallEntry
+from b2ct.media.bootmenu import Entry, Serial
 from b2ct.media.installer import Installer
 from b2ct.site.catalogue import RELEASES
 

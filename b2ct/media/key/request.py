@@ -7,8 +7,8 @@ from pathlib import Path
 
 from b2ct.core import clock, files
 from b2ct.core.errors import B2ctError
-from b2ct.media import bootcfg
-from b2ct.media.bootcfg import Serial
+from b2ct.media import bootmenu
+from b2ct.media.bootmenu import Serial
 from b2ct.media.key import names
 from b2ct.site.catalogue import Role
 from b2ct.site.chosen import Carried
@@ -59,7 +59,7 @@ class KeyRequest:
     def console(self) -> Serial | None:
         """The serial console, if there shall be one. Raises B2ctError for one that cannot be."""
         text = self.serial or self.site.installer.serial_console
-        return bootcfg.parse_serial(text) if text else None
+        return bootmenu.parse_serial(text) if text else None
 
     def scope(self) -> tuple[tuple[Role, ...], tuple[str, ...]]:
         """Roles and nodes that the key serves, each once: those asked for, else the whole site."""

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from b2ct.media.bootcfg import Entry, InstallEntry, Serial
+from b2ct.media.bootcfg import InstallEntry
+from b2ct.media.bootmenu import Entry, Serial
 from b2ct.media.installer import Installer
 from b2ct.media.key import menu
 from b2ct.media.key.menu import Menu
