@@ -35,6 +35,8 @@ DiracSite = Annotated[
 ]
 
 
+OWN_USERS = ("oneadmin", "serveradmin")
+"""OpenNebula's own accounts, which are nobody's to give away."""
 MOST_PORTS = 15
 """Of one rule: XT_MULTI_PORTS of the kernel's xt_multiport.h."""
 

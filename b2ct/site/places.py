@@ -1,9 +1,11 @@
-"""Where the machines of a site are: how each is reached, and which key its sshd must show."""
+"""Where things are at a site: how each machine is reached, whose key it shows, who runs what."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from b2ct.site.catalogue import Role
 
 if TYPE_CHECKING:
     from b2ct.site.model import Node, Site
@@ -42,3 +44,12 @@ def places(site: Site) -> tuple[Place, ...]:
 
 def _full(node: Node, site: Site) -> str:
     return f"{node.name}.{site.site.domain}" if site.site.domain else node.name
+
+
+def runs_squid(site: Site, node: Node) -> bool:
+    """Whether the squid is installed on this node."""
+    if site.squid.external:
+        return False
+    if site.squid.node:
+        return node.name == site.squid.node
+    return node.role in (Role.CONTROL, Role.SINGLE)

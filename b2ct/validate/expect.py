@@ -11,7 +11,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from b2ct.context import wpad
-from b2ct.site import catalogue
+from b2ct.site import catalogue, places
 from b2ct.site.catalogue import OpenNebula, Release, Role
 
 if TYPE_CHECKING:
@@ -71,13 +71,6 @@ def control_of(site: Site) -> Node | None:
     return next(iter(site.with_role(Role.CONTROL, Role.SINGLE)), None)
 
 
-def runs_squid(site: Site, node: Node) -> bool:
-    """The site's squid is on this node."""
-    from b2ct.site.crosscheck import nodes  # slow to import
-
-    return nodes.runs_squid(site, node)
-
-
 def serves_wpad(site: Site, node: Node) -> bool:
     """It serves the proxy file by which stock images find squid."""
     return is_control(node) and site.squid.wpad and wpad.of(site).served
@@ -112,7 +105,7 @@ def units(site: Site, node: Node) -> tuple[str, ...]:
     """Units that must be active and come back after a restart, in the order of their starts."""
     release, found = release_of(site), ["sshd"]
     found += [release.firewall, release.time_service]
-    if runs_squid(site, node):
+    if places.runs_squid(site, node):
         found.append("squid")
     if is_hypervisor(node):
         found += libvirt(site)
@@ -134,7 +127,7 @@ COMPANIONS = (
 def ports(site: Site, node: Node) -> dict[int, str]:
     """TCP ports on which others must find this node -> the unit that listens there."""
     found = {22: "sshd.service"}
-    if runs_squid(site, node):
+    if places.runs_squid(site, node):
         found[site.squid.port] = "squid.service"
     if is_control(node):
         row = one_of(site)
@@ -161,7 +154,7 @@ def openings(site: Site, node: Node) -> frozenset[Opening] | None:
     for line in _lines(site, node, "firewall/files/etc/b2ct/networks.j2"):
         whose.setdefault(line[0], []).append(str(ip_network(line[1])))
     rows = _lines(site, node, "firewall/files/etc/b2ct/firewall.j2")
-    if runs_squid(site, node):
+    if places.runs_squid(site, node):
         rows.append((str(site.squid.port), "tcp", "squid"))
     found = set()
     for port, protocol, who in rows:

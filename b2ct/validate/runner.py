@@ -26,7 +26,6 @@ from b2ct.validate import collect, given, remedy
 from b2ct.validate.advice import by_hand
 from b2ct.validate.check import EVERY, Check, NotApplicableError, Severity, Subject
 from b2ct.validate.cloud import Cloud
-from b2ct.validate.expect import runs_squid
 from b2ct.validate.interrupts import gentle
 from b2ct.validate.results import NOT_LOOKED_AT, About, NodeReport, Outcome, Report, Result
 from b2ct.validate.scrub import Scrubber
@@ -113,7 +112,7 @@ def concerns(check: Check, node: Node, site: Site) -> bool:
     """Whether a check is to be run on a node."""
     if check.subject is not Subject.NODE or node.role not in check.roles:
         return False
-    return check.on != "squid" or runs_squid(site, node)
+    return check.on != "squid" or places.runs_squid(site, node)
 
 
 def run(
@@ -167,7 +166,7 @@ class _State:
             results=tuple(self.results),
             unreachable=self.unreachable,
             networks=tuple(interface.network for interface in self.node.interfaces),
-            squid=runs_squid(site, self.node),
+            squid=places.runs_squid(site, self.node),
         )
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from b2ct.core.errors import B2ctError
 from b2ct.one.objects.vm import Vm
-from b2ct.site.crosscheck.cloud import OWN_USERS
+from b2ct.site.cloud import OWN_USERS
 from b2ct.site.model import Site
 
 SHORTEST_PREFIX = 3

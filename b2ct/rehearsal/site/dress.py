@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from b2ct.site import places
 from b2ct.site.model import Node, Site
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def packages(site: Site, node: Node) -> str:
 
     row = catalogue.opennebula(site.opennebula_version)
     names = [*_COMMON]
-    if expect.runs_squid(site, node):
+    if places.runs_squid(site, node):
         names.append("squid")
     if expect.is_control(node):
         names += [*_FRONTEND, *row.frontend]

@@ -6,13 +6,12 @@ from collections.abc import Iterable, Iterator
 
 from b2ct.document.finding import Finding, did_you_mean, either
 from b2ct.document.redact import Path
-from b2ct.site.cloud import SecurityRule
+from b2ct.site.cloud import OWN_USERS, SecurityRule
 from b2ct.site.model import Site
 
 # What a new OpenNebula has already.
 OWN_DATASTORES = ("system", "default", "files")
 OWN_GROUPS = ("oneadmin", "users")
-OWN_USERS = ("oneadmin", "serveradmin")
 OWN = "default"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from b2ct.document.finding import Finding
 from b2ct.site import catalogue
-from b2ct.site.crosscheck.cloud import OWN_USERS
+from b2ct.site.cloud import OWN_USERS
 from b2ct.site.model import Site
 
 TAKEN = (2474, 2616, 2633, 4124, 5030, 9869, 29876)

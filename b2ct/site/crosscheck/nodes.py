@@ -7,6 +7,7 @@ from ipaddress import IPv4Address
 
 from b2ct.document.finding import Finding, did_you_mean, either
 from b2ct.document.redact import Path
+from b2ct.site import places
 from b2ct.site.catalogue import Role
 from b2ct.site.crosscheck import disks
 from b2ct.site.crosscheck.networks import misplaced
@@ -198,14 +199,5 @@ def _cards(site: Site, path: Path, node: Node) -> Iterator[Finding]:
 def needed_space(site: Site, node: Node) -> int:
     """Bytes that the volumes of `disk_layout` need on a node, /boot not counted."""
     layout = site.disk_layout
-    squid = layout.squid if runs_squid(site, node) else 0
+    squid = layout.squid if places.runs_squid(site, node) else 0
     return layout.root + layout.swap + (layout.datastore or 0) + squid
-
-
-def runs_squid(site: Site, node: Node) -> bool:
-    """Whether the squid is installed on this node."""
-    if site.squid.external:
-        return False
-    if site.squid.node:
-        return node.name == site.squid.node
-    return node.role in (Role.CONTROL, Role.SINGLE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from b2ct.document.finding import Finding, duration
-from b2ct.site.crosscheck.cloud import OWN_USERS
+from b2ct.site.cloud import OWN_USERS
 from b2ct.site.model import Site
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from b2ct.context import proxies
 from b2ct.core.errors import B2ctError
+from b2ct.site import places
 from b2ct.validate import expect, services, wiring
 from b2ct.validate.advice import HANDS, by_hand, on, on_control
 from b2ct.validate.check import Severity, fail, not_applicable, site_check
@@ -318,7 +319,7 @@ def test_squid_is_reached(site: Site, hosts: Hosts) -> None:
 def _squid_answers(site: Site, hosts: Hosts) -> bool:
     """As far as the site itself runs it: its own checks look at the rest."""
     for node in site.nodes:
-        if expect.runs_squid(site, node) and node.name in hosts:
+        if places.runs_squid(site, node) and node.name in hosts:
             host = hosts[node.name]
             if not services.runs(host, site, node, "squid"):
                 return False
