@@ -35,7 +35,7 @@ _PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x
 _SIZE = 34 * 2**20
 """Bytes of the tar, about."""
 _DEADLINE = 1800.0
-"""Seconds for 34 MB on a slow line."""
+"""Seconds for 21 MB on a slow line."""
 _WITHOUT = "`--without-b2ct` leaves it out: then unused VMs stay until you install it by hand"
 
 
@@ -137,7 +137,7 @@ def _requirements() -> Iterator[tuple[str, set[str]]]:
 
 def _fetch(python: str, folder: Path) -> None:
     """Have pip fetch what the lock names; what is there already is not fetched again."""
-    note(f"fetching what B2CT needs on the control node (34 MB, once for Python {python})")
+    note(f"fetching what B2CT needs on the control node (21 MB, once for Python {python})")
     words = [
         *(*_pip(), "--disable-pip-version-check", "--no-input", "download"),
         *("--quiet", "--no-deps", "--require-hashes", *target(python)),

@@ -18,10 +18,11 @@ from b2ct.cli.main import b2ct
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 # Run as they are by continuous integration itself, by test_demo, which boots that very installer,
-# or by tests/image/test_worker.py, which builds and boots an image; the last ones need a cloud, or
-# a site that stands.
+# by tests/packages and tests/docs/test_site.py, or by tests/image/test_worker.py, which builds and
+# boots an image; one plays until it is ended; the last ones need a cloud, or a site that stands.
 ELSEWHERE = re.compile(
-    r"^(script/(demo|test)\b|git clone|cd b2ct$|sudo |SOURCE=|ONE_AUTH="
+    r"^(script/(bootstrap|demo|docs|lock|package|test)\b|\.venv/|~/b2ct/|python3 -m venv |\. \."
+    r"|git clone|cd b2ct$|sha256sum b2ct_|sudo |SOURCE=|ONE_AUTH=|b2ct practice oned\b"
     r"|b2ct image (build|verify|test)\b"
     r"|b2ct boot hypervisor\.iso --all$"
     r"|b2ct (plan|apply|status|drain|register-image|instantiate|dirac|reap|squid)\b"

@@ -8,7 +8,7 @@ import pytest
 
 from b2ct.supply import program
 
-SMALL = "six"
+SMALL = "iniconfig"
 
 
 def lock(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

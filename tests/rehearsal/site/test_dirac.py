@@ -88,7 +88,7 @@ def test_the_gateway_comes_up_by_itself_and_is_not_root(cloud: Cloud) -> None:
 def test_b2ct_came_with_the_medium_and_nobody_installed_it(cloud: Cloud) -> None:
     assert f"identity={wheel.identity()}\n" in cloud.on("cat /opt/b2ct/about") + "\n"
     assert cloud.on("readlink /opt/b2ct") == f"b2ct-{wheel.identity()[:12]}"
-    cloud.on("/opt/b2ct/bin/python -c 'import b2ct, pyone'")
+    cloud.on("/opt/b2ct/bin/python -c 'import b2ct, paramiko'")
     assert cloud.on("ls /var/lib/b2ct/program") == ""
 
 
