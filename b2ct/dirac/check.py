@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from b2ct.one.client import Client
 
 OK, WARNING, FAILED, SKIPPED = Verdict.OK, Verdict.WARNING, Verdict.FAILED, Verdict.SKIPPED
-WIDE = 13
+WIDE = 12
 """Characters of the longest subject: they are shown while the next one is looked at."""
 PREFIX = "VMDIRAC3_"
 """Names of VMs that DIRAC's CloudComputingElement makes."""

@@ -222,7 +222,7 @@ def test_check_says_no(folder: Path, double: OnedDouble) -> None:
     words = ("dirac", "check", "--endpoint", double.url, "--template", "big")
     done = b2ct(*words, cwd=folder)
     assert done.returncode == 1
-    assert "FAILED   template       dirac sees no VM template big" in done.stdout
+    assert "FAILED   template      dirac sees no VM template big" in done.stdout
     assert "-> `b2ct register-image` makes it" in done.stdout
 
 
