@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from b2ct.cli import completion, manual
+from b2ct.core.archives import unpack
 from b2ct.core.run import run
 from b2ct.supply import program
 from packages import services
@@ -103,7 +104,7 @@ def _wheels(site: Path, python: str) -> None:
     """Unpack what `b2ct self deploy` sends to a control node: the same wheels, hashes compared."""
     with TemporaryDirectory(prefix="b2ct-") as work:
         with tarfile.open(fileobj=BytesIO(program.obtain(python).tar)) as archive:
-            archive.extractall(work, filter="data")
+            unpack(archive, Path(work))
         held = Path(work, program.FOLDER)
         words = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
         words += ["--no-deps", "--no-index", "--no-compile", f"--find-links={held / 'wheels'}"]

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from b2ct.core import files, proxy
+from b2ct.core.archives import unpack
 from b2ct.core.data import data_folder
 from b2ct.core.errors import B2ctError
 from b2ct.core.run import need_tool, run, stream
@@ -234,5 +235,5 @@ def _installed(definition: Definition, folder: Path) -> tuple[Package, ...]:
     """What the VM's own package database says."""
     tree = folder / "database"
     with tarfile.open(folder / "database.tar") as tar:
-        tar.extractall(tree, filter="data")
+        unpack(tar, tree)
     return bootstrap_of(definition).installed(tree)

@@ -38,6 +38,11 @@ class Pin:
     """Under which known_hosts has it, if not `name`; HostKeyAlias."""
 
     @property
+    def host(self) -> str:
+        """The machine's name or address alone."""
+        return self.name[1:].partition("]")[0] if self.name.startswith("[") else self.name
+
+    @property
     def known_as(self) -> str:
         """The name to look for in known_hosts."""
         return self.alias or self.name
@@ -122,7 +127,7 @@ class HostKeys:
             raise changed(pin, key, None)
         if not self._accept_new:
             raise UnreachableError(
-                f"the SSH host key of {pin.name} is not known: it shows {_shown(key)}",
+                f"the SSH host key of {pin.host} is not known: it shows {_shown(key)}",
                 hint=f"compare that with `{_AT_CONSOLE}` at its console, then "
                 f"{_how_to_pin(pin, key)}; {self._words.accept}",
             )
@@ -170,8 +175,10 @@ def changed(pin: Pin, got: paramiko.PKey, expected: paramiko.PKey | None) -> Unr
 
 
 def _how_to_pin(pin: Pin, key: paramiko.PKey) -> str:
+    if not pin.node:
+        return "log in there once with ssh, which remembers it"
     line = f"`host_key: {key.get_name()} {key.get_base64()}`"
-    return f"write {line} to the node {pin.node or pin.name} in site.yaml"
+    return f"write {line} to the node {pin.node} in site.yaml"
 
 
 def _shown(key: paramiko.PKey) -> str:

@@ -34,7 +34,7 @@ CONNECT = 20.0
 WORDS = Words(
     user="--ssh USER@HOST logs in as another",
     port="--ssh HOST:PORT names another port",
-    accept="log in once with ssh, or name --known-hosts",
+    accept="--known-hosts names a file that has it",
 )
 ALWAYS_RESTRICTED = ("/var/lib/one", "/etc/one")
 _SSH = re.compile(
