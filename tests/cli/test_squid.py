@@ -32,7 +32,7 @@ def squid(tmp_path: Path) -> Iterator[Proxy]:
 def test_all_is_well(squid: Proxy, tmp_path: Path) -> None:
     done = b2ct("squid", "check", "--from", "127.0.0.9", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.startswith(f"http://127.0.0.1:{squid.port}\n  ok    other servers ")
+    assert done.stdout.startswith(f"http://127.0.0.1:{squid.port}\n  ok       other servers ")
     assert "revision 41" in done.stdout
     assert "1 of 1 second fetches came from the cache" in done.stdout
     assert "6 of 6 checks are well" in done.stderr
@@ -47,7 +47,7 @@ def test_for_programs(squid: Proxy, tmp_path: Path) -> None:
     done = b2ct("squid", "check", *words, "--json", cwd=tmp_path)
     assert done.returncode == 1
     rows = json.loads(done.stdout)
-    assert [row["subject"] for row in rows if row["squid"] == gone] == ["answers"]
+    assert [row["subject"] for row in rows if row["of"] == gone] == ["answers"]
     assert {row["verdict"] for row in rows if row["of"] == here} == {"ok", "skipped"}
     assert all(set(row) == {"of", "subject", "verdict", "text", "remedy"} for row in rows)
     assert f"b2ct: 1 of {len(rows)} checks failed" in done.stderr
