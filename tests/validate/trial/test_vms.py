@@ -21,6 +21,7 @@ from b2ct.rehearsal.oned import OnedDouble
 from b2ct.rehearsal.oned.states import ImageState
 from b2ct.site.chosen import ChosenSite
 from b2ct.site.model import Site
+from b2ct.ssh import fresh
 from b2ct.validate.check import CheckFailedError, NotApplicableError
 from b2ct.validate.given import Hosts, Options
 from b2ct.validate.trial import door, pilots, vms
@@ -118,7 +119,7 @@ def guest(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     }.items():
         (bin_ / name).write_text(f"#!/bin/sh\n{text}\n")
         (bin_ / name).chmod(0o755)
-    monkeypatch.setattr(door, "USER", getpass.getuser())
+    monkeypatch.setattr(fresh, "USER", getpass.getuser())
     monkeypatch.setattr(door, "PAUSE", 0.1)
     with sshds.ground(tmp_path, "vm", more=f"SetEnv PATH={bin_}:/usr/bin:/bin\n") as ground:
         machine = ground["vm"]
