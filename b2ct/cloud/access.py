@@ -8,18 +8,17 @@ from b2ct.core.consent import Consent
 from b2ct.core.console import note
 from b2ct.one import bound, endpoint
 from b2ct.one.endpoint import PORT, Endpoint, SiteAccess
-from b2ct.site.catalogue import Role
+from b2ct.site import places
 from b2ct.site.chosen import ChosenSite
 
 
 def of_site(chosen: ChosenSite) -> SiteAccess | None:
     """The control node of a site; None when the file names none."""
     site = chosen.site
-    control = next(iter(site.with_role(Role.CONTROL, Role.SINGLE)), None)
+    control = places.control_of(site)
     if control is None:
         return None
-    domain = f".{site.site.domain}" if site.site.domain else ""
-    host = control.address or f"{control.name}{domain}"
+    host = places.reached(control, site)
 
     def password() -> str | None:
         value = chosen.secret("oneadmin_password")

@@ -19,7 +19,7 @@ from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
 from b2ct.core.errors import B2ctError
-from b2ct.site.catalogue import Role
+from b2ct.site import places
 from b2ct.site.stratum import origin
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def of(site: Site, networks: Sequence[str]) -> Proxies:
 def _squid_node(site: Site) -> Node | None:
     if site.squid.node:
         return site.node(site.squid.node)
-    return next(iter(site.with_role(Role.CONTROL, Role.SINGLE)), None)
+    return places.control_of(site)
 
 
 def _of_node(

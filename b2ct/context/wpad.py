@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from b2ct.context import proxies
 from b2ct.core.errors import B2ctError
-from b2ct.site.catalogue import Role
+from b2ct.site import places
 from b2ct.site.stratum import origin
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _squids(site: Site) -> tuple[bool, tuple[str, ...]]:
     """Whether the control node itself is the site's squid, and the squids that are elsewhere."""
     if site.squid.external:
         return False, tuple(_place(url) for url in site.squid.external)
-    control = next(iter(site.with_role(Role.CONTROL, Role.SINGLE)), None)
+    control = places.control_of(site)
     if site.squid.node is None or (control is not None and site.squid.node == control.name):
         return True, ()
     alone = site.model_copy(update={"squid": site.squid.model_copy(update={"backup": ()})})

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from b2ct.core.errors import B2ctError, InvalidFileError
 from b2ct.guide.evidence import Cloud, Evidence, Machines, Medium, Proof, Unseen
+from b2ct.site import places
 
 if TYPE_CHECKING:
     from b2ct.one.client import Client
@@ -129,9 +130,7 @@ def at_once(looks: Mapping[Name, Callable[[], T]], seconds: float) -> dict[Name,
 
 
 def _answers(site: Site, node: Node) -> bool:
-    domain = f".{site.site.domain}" if site.site.domain else ""
-    host = node.address or f"{node.name}{domain}"
-    with socket.create_connection((host, SSH), timeout=SECONDS) as door:
+    with socket.create_connection((places.reached(node, site), SSH), timeout=SECONDS) as door:
         # Something between may take every connection: sshd says its name (RFC 4253, 4.2).
         return door.recv(4, socket.MSG_WAITALL) == b"SSH-"
 

@@ -10,7 +10,7 @@ from b2ct.context import wpad
 from b2ct.core import quoting
 from b2ct.core.errors import B2ctError
 from b2ct.kickstart import compose
-from b2ct.site import catalogue, mirrors
+from b2ct.site import catalogue, mirrors, places
 from b2ct.site import outside as out
 from b2ct.site.catalogue import Role
 from b2ct.site.model import Node, Site
@@ -152,7 +152,7 @@ def template_values(
         "roles": served,
         "nodes": (only,) if only else site.with_role(*served),
         "node": only,
-        "control": next(iter(site.with_role(Role.CONTROL, Role.SINGLE)), None),
+        "control": places.control_of(site),
         "wpad": wpad.of(site),
         "further": mirrors.further(site, key),
         "outside": outside,

@@ -15,6 +15,7 @@ from b2ct.media.bootmenu import ARGUMENT, DROP, SOURCE, Menu, lines_of, without_
 
 ISOLINUX, GRUB = "isolinux", "grub"
 _EDITORS = {ISOLINUX: isolinux.edit, GRUB: grub.edit}
+_TEMPLATES = {ISOLINUX: isolinux.template_of, GRUB: grub.template_of}
 _TITLES = {ISOLINUX: isolinux.TITLE, GRUB: grub.TITLE}
 
 
@@ -45,8 +46,7 @@ def install_entry(kind: str, text: str) -> InstallEntry | None:
     Its arguments come without what names the medium (initrd, stage 2, packages, kickstart, media
     check) and without those that need a loader's quoting.
     """
-    lines = lines_of(without_ours(text))
-    found = grub.template_of(lines) if kind == GRUB else isolinux.template_of(lines)
+    found = _TEMPLATES[kind](lines_of(without_ours(text)))
     if found is None:
         return None
     kept = [

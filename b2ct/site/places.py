@@ -27,14 +27,14 @@ class Place:
 
 def reached(node: Node, site: Site) -> str:
     """The address or name by which a node is reached over ssh."""
-    return node.address or _full(node, site)
+    return node.address or full_name(node, site)
 
 
 def place(node: Node, site: Site) -> Place:
     """Of one node."""
     key = " ".join(node.host_key.split()[:2]) if node.host_key else ""
     host = reached(node, site)
-    return Place(node.name, host, frozenset({node.name, _full(node, site), host}), key)
+    return Place(node.name, host, frozenset({node.name, full_name(node, site), host}), key)
 
 
 def places(site: Site) -> tuple[Place, ...]:
@@ -42,8 +42,14 @@ def places(site: Site) -> tuple[Place, ...]:
     return tuple(place(node, site) for node in site.nodes)
 
 
-def _full(node: Node, site: Site) -> str:
+def full_name(node: Node, site: Site) -> str:
+    """With the domain, if the site has one."""
     return f"{node.name}.{site.site.domain}" if site.site.domain else node.name
+
+
+def control_of(site: Site) -> Node | None:
+    """The control node, or the single machine that is one, too."""
+    return next(iter(site.with_role(Role.CONTROL, Role.SINGLE)), None)
 
 
 def runs_squid(site: Site, node: Node) -> bool:

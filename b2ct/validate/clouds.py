@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from b2ct.core.errors import B2ctError
-from b2ct.validate import expect
+from b2ct.site import places
 from b2ct.validate.check import not_applicable
 from b2ct.validate.facts import frontend, paths
 
@@ -30,7 +30,7 @@ def opened(to_cloud: ToCloud, hosts: Hosts, site: Site) -> Client:
 
 def reached(to_cloud: ToCloud, hosts: Hosts, site: Site) -> Client:
     """The client. Ends the check where the control node's own checks have found the reason."""
-    control = expect.control_of(site)
+    control = places.control_of(site)
     if control is None:
         not_applicable("site.yaml names no control node")
     if control.name not in hosts:

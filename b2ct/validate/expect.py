@@ -66,11 +66,6 @@ def is_hypervisor(node: Node) -> bool:
     return node.role in (Role.HYPERVISOR, Role.SINGLE)
 
 
-def control_of(site: Site) -> Node | None:
-    """The control node."""
-    return next(iter(site.with_role(Role.CONTROL, Role.SINGLE)), None)
-
-
 def serves_wpad(site: Site, node: Node) -> bool:
     """It serves the proxy file by which stock images find squid."""
     return is_control(node) and site.squid.wpad and wpad.of(site).served
@@ -202,8 +197,3 @@ def name_servers(site: Site, node: Node) -> tuple[str, ...]:
         for server in network.dns
     ]
     return tuple(dict.fromkeys(found))[:3]
-
-
-def full_name(site: Site, node: Node) -> str:
-    """With the domain, if the site has one."""
-    return f"{node.name}.{site.site.domain}" if site.site.domain else node.name

@@ -6,7 +6,7 @@ import string
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from b2ct.site.catalogue import Role
+from b2ct.site import places
 from b2ct.site.places import reached
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def replaced(text: str, values: Values) -> str:
 
 def values(node: Node | None, site: Site, user: str) -> Values:
     """The values for a node; None: for the site as a whole, so those of its control node."""
-    control = next(iter(site.with_role(Role.CONTROL, Role.SINGLE)), None)
+    control = places.control_of(site)
     subject = node or control
     return Values(
         node=subject.name if subject else "",

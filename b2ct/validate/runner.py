@@ -20,7 +20,6 @@ from b2ct import __version__
 from b2ct.core.console import note
 from b2ct.core.errors import B2ctError
 from b2ct.site import places
-from b2ct.site.catalogue import Role
 from b2ct.ssh.answer import Asked
 from b2ct.validate import collect, given, remedy
 from b2ct.validate.advice import by_hand
@@ -336,7 +335,7 @@ class _CloudOfSite:
             self._cloud.close()
 
     def _asked(self) -> Asked:
-        control = next(iter(self._run.plan.site.with_role(Role.CONTROL, Role.SINGLE)), None)
+        control = places.control_of(self._run.plan.site)
         if control is None:
             raise NotApplicableError("site.yaml names no control node")
         state = self._run.states.get(control.name)

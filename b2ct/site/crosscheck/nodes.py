@@ -91,7 +91,7 @@ def _unique(seen: _Seen, path: Path, node: Node) -> Iterator[Finding]:
 
 
 def _name(site: Site, path: Path, node: Node) -> Iterator[Finding]:
-    full = f"{node.name}.{site.site.domain}" if site.site.domain else node.name
+    full = places.full_name(node, site)
     if len(full) > HOST_NAME_MAX:
         yield Finding(
             (*path, "name"),

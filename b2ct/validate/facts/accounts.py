@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from b2ct.validate import expect
+from b2ct.site import places
 from b2ct.validate.facts import sections, sshd
 from b2ct.validate.facts.paths import ONE, Entry
 
@@ -50,7 +50,7 @@ def distrust(authorized: str, site: Site) -> str:
     mine = [line for line in authorized.splitlines() if line.lstrip().startswith("cert-authority")]
     if not mine:
         return f"{ONE}/.ssh/authorized_keys trusts no control node"
-    control = expect.control_of(site)
+    control = places.control_of(site)
     if control and control.host_key:
         pinned = " ".join(control.host_key.split()[:2])
         if pinned not in sshd.keys("\n".join(mine)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from b2ct.site import places
 from b2ct.validate import clouds, expect
 from b2ct.validate.advice import by_hand, on, on_control
 from b2ct.validate.check import Severity, fail, not_applicable, site_check
@@ -117,7 +118,7 @@ def test_hosts_take_vms(to_cloud: ToCloud, hosts: Hosts, site: Site) -> None:
 )
 def test_datastores_have_their_drivers(to_cloud: ToCloud, hosts: Hosts, site: Site) -> None:
     one = clouds.opened(to_cloud, hosts, site)
-    control = expect.control_of(site)
+    control = places.control_of(site)
     wanted = expect.drivers(site, control) if control else {}
     there = {store.id: store for store in one.datastores.all()}
     for oid, attributes in wanted.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from b2ct.site import catalogue
+from b2ct.site import catalogue, places
 from b2ct.validate import expect, services
 from b2ct.validate.advice import by_hand, on_node
 from b2ct.validate.check import Severity, check, fail, not_applicable
@@ -105,11 +105,11 @@ def test_release_is_maintained(site: Site) -> None:
 )
 def test_host_name_is_right(host: Host, site: Site, node: Node) -> None:
     said = about.of(host)["hostname"]
-    good = {expect.full_name(site, node), *([node.name] if not site.site.domain else [])}
-    if said == node.name and about.of(host)["fqdn"] == expect.full_name(site, node):
+    good = {places.full_name(node, site), *([node.name] if not site.site.domain else [])}
+    if said == node.name and about.of(host)["fqdn"] == places.full_name(node, site):
         return
     if said not in good:
-        full = expect.full_name(site, node)
+        full = places.full_name(node, site)
         fail(
             f"the machine calls itself {said}, it should be {full}",
             on_node(f"hostnamectl set-hostname {full} || hostname {full}"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from b2ct.site import places
 from b2ct.validate import expect
 from b2ct.validate.advice import by_hand, on_node
 from b2ct.validate.check import Severity, check, fail, not_applicable
@@ -66,11 +67,11 @@ def test_addresses_lead_to_names(host: Host, site: Site) -> None:
     text = host.run(f"getent hosts {' '.join(wanted)}").stdout
     rows = {line.split()[0]: line.split()[1:] for line in text.splitlines() if line.split()}
     for address, node in wanted.items():
-        good = {node.name, expect.full_name(site, node)}
+        good = {node.name, places.full_name(node, site)}
         if not good & set(rows.get(address, [])):
             said = " ".join(rows.get(address, [])) or "nothing"
             fail(
-                f"{address} leads back to {said}, it should be {expect.full_name(site, node)}",
+                f"{address} leads back to {said}, it should be {places.full_name(node, site)}",
                 _known_as(site, node.name, address),
             )
 

@@ -134,7 +134,7 @@ def test_clocks_agree(site: Site, hosts: Hosts) -> None:
 
 
 def _control(site: Site, hosts: Hosts) -> Node:
-    control = expect.control_of(site)
+    control = places.control_of(site)
     if control is None or control.name not in hosts:
         not_applicable("the control node does not answer: see answers-ssh")
     if "9869" not in about.of(hosts[control.name])["passwd"]:

@@ -11,9 +11,9 @@ from ipaddress import IPv4Address, ip_address
 from typing import TYPE_CHECKING
 
 from b2ct.core.sshkey import OneTimeKey
+from b2ct.site import places
 from b2ct.ssh import fresh
 from b2ct.ssh.fresh import NotYetError, Shell
-from b2ct.validate import expect
 
 if TYPE_CHECKING:
     import paramiko
@@ -41,7 +41,7 @@ def ways(site: Site, hosts: Hosts, address: str) -> tuple[Way, ...]:
     """Nodes to try: those on the VM's own network first, then the control node, then the rest."""
     near: list[str] = []
     far: list[str] = []
-    control = expect.control_of(site)
+    control = places.control_of(site)
     for node in site.nodes:
         if node.name not in hosts:
             continue
